@@ -1,0 +1,139 @@
+// Requests and answers as values: what gates decode, wire carries and operations take. No I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "vault/base/result.h"
+#include "vault/base/secret.h"
+#include "vault/core/identity.h"
+#include "vault/core/token.h"
+
+namespace cardvault::core {
+
+inline constexpr std::size_t kMaxBatch = 1000;
+inline constexpr std::size_t kMaxMetadataEntries = 8;
+inline constexpr std::size_t kMaxMetadataBytes = 512;  // keys and values together
+inline constexpr std::size_t kMaxCustomerBytes = 128;
+
+using Metadata = std::vector<std::pair<std::string, std::string>>;  // in the order received
+
+struct TokenizeItem {
+  base::SecretText pan;
+  std::string expiry;         // "2027-12" or ""
+  base::SecretText customer;  // empty: none
+  TokenFormat format = TokenFormat::kOpaque;
+  std::uint32_t ttl_s = 0;    // 0: no limit
+  Metadata metadata;
+};
+
+// A batch answers per item; a single request answers as a whole. Same shape: `batch` tells.
+struct Tokenize {
+  std::vector<TokenizeItem> items;  // 1..kMaxBatch
+  bool batch = false;
+  std::string idempotency_key;      // "" when none was sent
+};
+
+struct DetokenizeItem {
+  std::string token;
+  std::string purpose;
+  bool mask = false;
+};
+struct Detokenize {
+  std::vector<DetokenizeItem> items;
+  bool batch = false;
+};
+
+struct CardsSearch {
+  base::SecretText customer;
+  std::string after;  // opaque cursor from a previous answer's `next`, or ""
+};
+struct TokenGet { std::string token; };
+struct TokenDelete { std::string token; };
+struct TokenFreeze { std::string token; bool frozen = true; };
+struct Whoami {};
+struct MetricsRead {};
+// From a gate's own listener, without a caller: may this vault be sent traffic?
+struct ReadyCheck {};
+// A request that the gate itself refused: sent to be counted and audited; answered with the refusal.
+struct Refused {
+  base::Code code = base::Code::kInternal;
+  std::string operation;  // "tokenize", or "http" when not even that is known
+};
+// Refusals of strangers, aggregated by the gate per source and reason over 10 s. No caller.
+struct Flood {
+  std::string source;
+  std::string reason;  // "tls_handshake", "timeout_header", …: a literal of the gate
+  std::uint64_t count = 0;
+};
+
+using Request = std::variant<Tokenize, Detokenize, CardsSearch, TokenGet, TokenDelete, TokenFreeze,
+                             Whoami, MetricsRead, ReadyCheck, Refused, Flood>;
+
+// "tokenize", "detokenize", "cards.search", "token.get", "token.delete", "token.freeze",
+// "token.unfreeze", "whoami", "metrics", …: the names in the log, the metrics and the quotas.
+[[nodiscard]] std::string_view operation_name(const Request& request) noexcept;
+
+// ---- answers ----
+
+struct Failure {
+  base::Code code = base::Code::kInternal;
+  std::uint32_t retry_after_s = 0;  // 0: no Retry-After
+};
+
+enum class CardStatus : std::uint8_t { kActive = 0, kFrozen = 1, kExpired = 2 };
+
+// A card as its holder's bank may see it: masked.
+struct CardView {
+  std::string token;
+  std::string masked;  // "411111******1111", as much BIN as the configuration keeps
+  std::string last4;
+  std::string brand;
+  std::string country;
+  std::string currency;
+  std::string expiry;  // "" when none
+  std::int64_t created_ms = 0;
+  std::int64_t expires_ms = 0;  // end of the TTL; 0: never
+  CardStatus status = CardStatus::kActive;
+  bool duplicate = false;
+  Metadata metadata;
+};
+
+struct Revealed {
+  base::SecretText pan;
+  std::string expiry;
+};
+struct Masked {
+  std::string masked;
+  std::string expiry;
+};
+
+using TokenizeOutcome = std::variant<CardView, Failure>;
+using DetokenizeOutcome = std::variant<Revealed, Masked, Failure>;
+
+struct TokenizeAnswer { std::vector<TokenizeOutcome> items; bool batch = false; };
+struct DetokenizeAnswer { std::vector<DetokenizeOutcome> items; bool batch = false; };
+struct SearchAnswer { std::vector<CardView> cards; std::string next; };
+struct Done {};
+struct Quota { std::string name; std::uint64_t limit = 0; std::uint64_t left = 0; std::int64_t resets_ms = 0; };
+struct WhoamiAnswer {
+  std::string client;
+  std::vector<std::string> permissions;  // after the gate's ceiling
+  std::vector<std::string> purposes;
+  std::vector<Quota> quotas;
+};
+struct ReadyAnswer {
+  bool ready = false;
+  std::string state;               // "ready", "sealed", "hsm_unavailable", "store_failed", …
+  std::vector<std::string> notes;  // "software token: not a secure cryptographic device"
+};
+struct MetricsAnswer { std::string text; };  // Prometheus text format 0.0.4
+
+using Answer = std::variant<Failure, TokenizeAnswer, DetokenizeAnswer, SearchAnswer, CardView, Done,
+                            WhoamiAnswer, MetricsAnswer, ReadyAnswer>;
+
+}  // namespace cardvault::core

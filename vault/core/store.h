@@ -1,0 +1,162 @@
+// The store port: lookups, and groups of effects with their events. Nothing above it knows SQL.
+//
+// One committer thread takes everything that waits as one group: it runs each Commit's apply() in
+// one transaction, syncs once, then calls each done(). Decisions that must be exact under
+// concurrency (limits, budgets, de-duplication) are therefore made in apply(), which runs alone.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vault/base/result.h"
+#include "vault/core/crypto.h"
+#include "vault/core/event.h"
+#include "vault/core/expiry.h"
+#include "vault/core/identity.h"
+#include "vault/core/request.h"
+#include "vault/core/token.h"
+
+namespace cardvault::core {
+
+// HMAC-SHA-256 truncated to its leftmost 128 bits (RFC 2104 section 5, SP 800-107r1 5.3.3).
+using Fingerprint = std::array<std::uint8_t, 16>;
+using InternalId = std::array<std::uint8_t, 16>;  // random; records and events bind it, not a name
+
+struct CustomerRow {
+  std::int64_t row = 0;         // the store's own number; 0: not stored yet
+  InternalId id{};
+  Fingerprint name_fp{};        // id-index fingerprint of the identifier
+  std::uint32_t name_fp_version = 0;
+  Sealed name;                  // the identifier under id-enc, AAD: the internal id and version
+  std::uint32_t name_key_version = 0;
+  bool frozen = false;
+  // Budget of distinct new or refused PANs: used in the current windows (days since 1970, UTC).
+  std::uint32_t day = 0, day_used = 0;
+  std::uint32_t month_start = 0, month_used = 0;  // a window of 30 days from its first charge
+};
+
+struct CardRow {
+  TokenId id;
+  std::int64_t number = 0;      // numeric token, 0 for opaque
+  std::int64_t customer = 0;    // CustomerRow::row; 0: none
+  InternalId customer_id{};     // all zero: none
+  Sealed sealed;                // PAN and expiry under pan-enc
+  std::uint32_t key_version = 0;
+  Fingerprint fp{};             // pan-index fingerprint
+  std::uint32_t fp_version = 0;
+  std::string last4;
+  std::string bin;              // 0, 6 or 8 digits
+  std::uint8_t digits = 0;      // length of the PAN
+  std::string brand, country, currency;
+  Expiry expiry;
+  std::int64_t created_ms = 0;
+  std::int64_t expires_ms = 0;  // end of TTL; 0: never
+  bool frozen = false;
+  Metadata metadata;
+};
+
+struct IdempotencyRow {
+  Fingerprint body_fp{};        // id-index fingerprint of the request
+  std::uint32_t fp_version = 0;
+  std::vector<std::uint8_t> answer;  // an encoded Answer, without any PAN
+  std::int64_t created_ms = 0;
+};
+
+enum class KeyState : std::uint8_t { kActive = 0, kDecryptOnly = 1, kRetired = 2, kDestroyed = 3 };
+
+struct KeyRow {
+  KeyRef key;
+  KeyState state = KeyState::kActive;
+  std::string kcv;              // hex
+  std::int64_t created_ms = 0;
+  std::uint64_t invocations_reserved = 0;  // GCM invocations reserved so far (SP 800-38D 8.3)
+};
+
+// Lookups. A Reader belongs to one thread. Errors: kStoreFailed.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  [[nodiscard]] virtual base::Result<std::optional<CardRow>> card(const TokenId& id) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<TokenId>> numeric(std::int64_t number) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<CustomerRow>> customer(
+      const Fingerprint& name_fp) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<CustomerRow>> customer_by_row(
+      std::int64_t row) = 0;
+  // The customer's card with this PAN.
+  [[nodiscard]] virtual base::Result<std::optional<TokenId>> card_of(std::int64_t customer,
+                                                                     const Fingerprint& fp) = 0;
+  [[nodiscard]] virtual base::Result<std::uint32_t> count_cards(std::int64_t customer) = 0;
+  // All cards of a customer, by token id (so by creation).
+  [[nodiscard]] virtual base::Result<std::vector<CardRow>> cards(std::int64_t customer) = 0;
+  [[nodiscard]] virtual base::Result<bool> pan_refused(std::int64_t customer,
+                                                       const Fingerprint& fp,
+                                                       std::uint32_t since_day) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<IdempotencyRow>> idempotency(
+      std::string_view client, std::string_view key) = 0;
+  [[nodiscard]] virtual base::Result<std::vector<Client>> clients() = 0;
+  [[nodiscard]] virtual base::Result<std::vector<KeyRow>> keys() = 0;
+  // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "vault_id".
+  [[nodiscard]] virtual base::Result<std::optional<std::vector<std::uint8_t>>> value(
+      std::string_view name) = 0;
+};
+
+// Reads that also see the group's own writes, and writes. Committer thread only, inside apply().
+class Transaction : public Reader {
+ public:
+  [[nodiscard]] virtual base::Result<std::int64_t> insert_customer(const CustomerRow& row) = 0;
+  // Writes the budget windows and the frozen flag of an existing row.
+  [[nodiscard]] virtual base::Result<void> update_customer(const CustomerRow& row) = 0;
+  [[nodiscard]] virtual base::Result<void> insert_card(const CardRow& row) = 0;
+  [[nodiscard]] virtual base::Result<void> delete_card(const CardRow& row) = 0;
+  // Writes expiry and its ciphertext, TTL, metadata and the frozen flag of an existing card.
+  [[nodiscard]] virtual base::Result<void> update_card(const CardRow& row) = 0;
+  [[nodiscard]] virtual base::Result<void> add_refused_pan(std::int64_t customer,
+                                                           const Fingerprint& fp,
+                                                           std::uint32_t day) = 0;
+  [[nodiscard]] virtual base::Result<void> put_idempotency(std::string_view client,
+                                                           std::string_view key,
+                                                           const IdempotencyRow& row) = 0;
+  [[nodiscard]] virtual base::Result<void> put_client(const Client& client) = 0;  // insert/replace
+  [[nodiscard]] virtual base::Result<void> put_key(const KeyRow& key) = 0;        // insert/replace
+  [[nodiscard]] virtual base::Result<void> put_value(std::string_view name,
+                                                     std::span<const std::uint8_t> value) = 0;
+};
+
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void add(const Event& event) = 0;
+};
+
+// One operation's part in a group.
+class Commit {
+ public:
+  virtual ~Commit() = default;
+  // False: apply() only adds events (a reveal, a refusal): such groups go to reveal.db.
+  [[nodiscard]] virtual bool has_effect() const = 0;
+  // Committer thread. Adds at least one event. kConflict means: nothing was written or added, what
+  // was prepared no longer fits; done() gets it and may prepare again. Any other error fails the
+  // whole group.
+  [[nodiscard]] virtual base::Result<void> apply(Transaction& tx, EventSink& events) = 0;
+  // Committer thread, exactly once per submit: after the group is durable, or not. Must not block.
+  // `self` hands the object back, so that it can be submitted again or destroyed.
+  virtual void done(base::Result<Receipt> receipt, std::unique_ptr<Commit> self) = 0;
+};
+
+// Thread-safe.
+class Committer {
+ public:
+  virtual ~Committer() = default;
+  // Takes the commit, or calls done() at once, on this thread, with kOverloaded (the bounded queue
+  // is full), kStoreFailed or kStorageFull (latched after a failed commit until a probe succeeds).
+  virtual void submit(std::unique_ptr<Commit> commit) = 0;
+  [[nodiscard]] virtual base::Result<void> state() const = 0;  // why it refuses, if it does
+};
+
+}  // namespace cardvault::core
