@@ -43,13 +43,15 @@ struct AdminAnswer {
   bool more = false;
 };
 
-// Each appends one whole frame to `out`.
+// Each appends one whole frame to `out`. Those that return bool return false, with nothing appended,
+// when the frame would exceed kMaxFrame; an Answer that would becomes Failure kInternal. A text is at
+// most 65,535 bytes (AdminAnswer cells and MetricsAnswer apart): longer ones abort.
 void encode(base::SecretBuffer& out, std::uint64_t id, const Hello& hello);
-void encode(base::SecretBuffer& out, std::uint64_t id, const core::Caller& caller,
+bool encode(base::SecretBuffer& out, std::uint64_t id, const core::Caller& caller,
             const core::Request& request);
 void encode(base::SecretBuffer& out, std::uint64_t id, const core::Answer& answer);
-void encode(base::SecretBuffer& out, std::uint64_t id, const AdminRequest& request);
-void encode(base::SecretBuffer& out, std::uint64_t id, const AdminAnswer& answer);
+bool encode(base::SecretBuffer& out, std::uint64_t id, const AdminRequest& request);
+bool encode(base::SecretBuffer& out, std::uint64_t id, const AdminAnswer& answer);
 
 [[nodiscard]] base::Result<Hello> decode_hello(std::span<const std::uint8_t> payload);
 [[nodiscard]] base::Result<GateRequest> decode_request(std::span<const std::uint8_t> payload);

@@ -1,0 +1,196 @@
+#include <algorithm>
+
+#include "protocol/wire/bytes.h"
+#include "protocol/wire/codec.h"
+#include "protocol/wire/open_frame.h"
+
+namespace cardvault::wire {
+namespace {
+
+using Out = Writer<base::SecretBuffer>;
+
+void put(Out& out, const core::Caller& caller) {
+  out.raw(caller.spki_sha256);
+  out.count(caller.sans.size());
+  for (const std::string& san : caller.sans) out.text(san);
+  out.text(caller.source);
+  out.text(caller.serial);
+}
+
+core::Caller get_caller(Reader& in) {
+  core::Caller caller;
+  const auto spki = in.raw(caller.spki_sha256.size());
+  std::copy(spki.begin(), spki.end(), caller.spki_sha256.begin());
+  caller.sans.resize(in.count(2));
+  for (std::string& san : caller.sans) san = in.text();
+  caller.source = in.text();
+  caller.serial = in.text();
+  return caller;
+}
+
+struct PutRequest {
+  Out& out;
+
+  void operator()(const core::Tokenize& r) const {
+    out.flag(r.batch);
+    out.text(r.idempotency_key);
+    out.count(r.items.size());
+    for (const core::TokenizeItem& item : r.items) {
+      out.text(item.pan.expose());
+      out.text(item.expiry);
+      out.text(item.customer.expose());
+      out.u8(static_cast<std::uint8_t>(item.format));
+      out.number(item.ttl_s);
+      out.count(item.metadata.size());
+      for (const auto& [key, value] : item.metadata) {
+        out.text(key);
+        out.text(value);
+      }
+    }
+  }
+  void operator()(const core::Detokenize& r) const {
+    out.flag(r.batch);
+    out.count(r.items.size());
+    for (const core::DetokenizeItem& item : r.items) {
+      out.text(item.token);
+      out.text(item.purpose);
+      out.flag(item.mask);
+    }
+  }
+  void operator()(const core::CardsSearch& r) const {
+    out.text(r.customer.expose());
+    out.text(r.after);
+  }
+  void operator()(const core::TokenGet& r) const { out.text(r.token); }
+  void operator()(const core::TokenDelete& r) const { out.text(r.token); }
+  void operator()(const core::TokenFreeze& r) const {
+    out.text(r.token);
+    out.flag(r.frozen);
+  }
+  void operator()(const core::Whoami&) const {}
+  void operator()(const core::MetricsRead&) const {}
+  void operator()(const core::ReadyCheck&) const {}
+  void operator()(const core::Refused& r) const {
+    out.u8(static_cast<std::uint8_t>(r.code));
+    out.text(r.operation);
+  }
+  void operator()(const core::Flood& r) const {
+    out.text(r.source);
+    out.text(r.reason);
+    out.number(r.count);
+  }
+};
+
+core::Tokenize get_tokenize(Reader& in) {
+  core::Tokenize r;
+  r.batch = in.flag();
+  r.idempotency_key = in.text();
+  r.items.resize(in.count(13, core::kMaxBatch));
+  for (core::TokenizeItem& item : r.items) {
+    item.pan = base::SecretText(in.text());
+    item.expiry = in.text();
+    item.customer = base::SecretText(in.text());
+    item.format = static_cast<core::TokenFormat>(in.u8_below(2));
+    item.ttl_s = in.number<std::uint32_t>();
+    item.metadata.resize(in.count(4));
+    for (auto& [key, value] : item.metadata) {
+      key = in.text();
+      value = in.text();
+    }
+  }
+  if (r.batch ? r.items.empty() : r.items.size() != 1) in.spoil();
+  return r;
+}
+
+core::Detokenize get_detokenize(Reader& in) {
+  core::Detokenize r;
+  r.batch = in.flag();
+  r.items.resize(in.count(5, core::kMaxBatch));
+  for (core::DetokenizeItem& item : r.items) {
+    item.token = in.text();
+    item.purpose = in.text();
+    item.mask = in.flag();
+  }
+  if (r.batch ? r.items.empty() : r.items.size() != 1) in.spoil();
+  return r;
+}
+
+core::CardsSearch get_search(Reader& in) {
+  core::CardsSearch r;
+  r.customer = base::SecretText(in.text());
+  r.after = in.text();
+  return r;
+}
+
+core::TokenFreeze get_freeze(Reader& in) {
+  core::TokenFreeze r;
+  r.token = in.text();
+  r.frozen = in.flag();
+  return r;
+}
+
+core::Refused get_refused(Reader& in) {
+  core::Refused r;
+  r.code = static_cast<base::Code>(in.u8_below(static_cast<unsigned>(base::kLastCode) + 1));
+  r.operation = in.text();
+  return r;
+}
+
+core::Flood get_flood(Reader& in) {
+  core::Flood r;
+  r.source = in.text();
+  r.reason = in.text();
+  r.count = in.number<std::uint64_t>();
+  return r;
+}
+
+// In the order of core::Request, whose index is the tag.
+core::Request get_request(Reader& in) {
+  switch (in.u8_below(std::variant_size_v<core::Request>)) {
+    case 0:
+      return get_tokenize(in);
+    case 1:
+      return get_detokenize(in);
+    case 2:
+      return get_search(in);
+    case 3:
+      return core::TokenGet{std::string(in.text())};
+    case 4:
+      return core::TokenDelete{std::string(in.text())};
+    case 5:
+      return get_freeze(in);
+    case 6:
+      return core::Whoami{};
+    case 7:
+      return core::MetricsRead{};
+    case 8:
+      return core::ReadyCheck{};
+    case 9:
+      return get_refused(in);
+    default:
+      return get_flood(in);
+  }
+}
+static_assert(std::is_same_v<std::variant_alternative_t<10, core::Request>, core::Flood> &&
+              std::variant_size_v<core::Request> == 11);
+
+}  // namespace
+
+bool encode(base::SecretBuffer& out, std::uint64_t id, const core::Caller& caller,
+            const core::Request& request) {
+  OpenFrame frame(out, FrameType::kRequest, id);
+  Out payload = frame.payload();
+  put(payload, caller);
+  payload.u8(static_cast<std::uint8_t>(request.index()));
+  std::visit(PutRequest{payload}, request);
+  return frame.close();
+}
+
+base::Result<GateRequest> decode_request(std::span<const std::uint8_t> payload) {
+  Reader in(payload);
+  GateRequest result{get_caller(in), get_request(in)};
+  if (!in.complete()) return base::fail(base::Code::kInvalidArgument, "decode request");
+  return result;
+}
+
+}  // namespace cardvault::wire
