@@ -1,0 +1,98 @@
+#include "protocol/client/client.h"
+
+#include <poll.h>
+
+#include <cerrno>
+
+namespace cardvault::client {
+namespace {
+
+using base::Code;
+using base::Result;
+
+void append(base::SecretBuffer& out, std::string_view text) {
+  const auto bytes = base::as_bytes(text);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+}  // namespace
+
+void append_request(base::SecretBuffer& out, const Endpoint& endpoint, const Request& request) {
+  append(out, request.method);
+  append(out, " ");
+  append(out, request.path);
+  append(out, " HTTP/1.1\r\nHost: ");
+  append(out, endpoint.authority());
+  if (!request.idempotency_key.empty()) {
+    append(out, "\r\nIdempotency-Key: ");
+    append(out, request.idempotency_key);
+  }
+  if (!request.body.empty()) append(out, "\r\nContent-Type: application/json");
+  if (!request.body.empty() || request.method == "POST") {
+    append(out, "\r\nContent-Length: ");
+    append(out, std::to_string(request.body.size()));
+  }
+  append(out, "\r\n\r\n");
+  append(out, request.body);
+}
+
+Result<void> Client::wait(Wait what) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
+  if (left.count() <= 0) return base::fail(Code::kRequestTimeout, "wait for the vault");
+  pollfd ready{connection_->fd(), static_cast<short>(what == Wait::kWritable ? POLLOUT : POLLIN),
+               0};
+  if (::poll(&ready, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) {
+    return base::fail(Code::kVaultUnavailable, "poll", errno);
+  }
+  return {};
+}
+
+Result<void> Client::ensure_open() {
+  if (connection_ && reusable_) {
+    pollfd ready{connection_->fd(), POLLIN, 0};
+    if (::poll(&ready, 1, 0) == 0)
+      return {};  // readable while nothing is asked: the gate closed it
+  }
+  connection_.reset();
+  auto opened = Connection::open(context_, endpoint_);
+  if (!opened) return std::unexpected(opened.error());
+  connection_.emplace(std::move(*opened));
+  for (;;) {
+    const auto state = connection_->establish();
+    if (!state) return std::unexpected(state.error());
+    if (*state == Wait::kNothing) return {};
+    if (auto waited = wait(*state); !waited) return waited;
+  }
+}
+
+Result<Response> Client::exchange() {
+  auto sent = connection_->send(request_);
+  while (sent && *sent != Wait::kNothing) {
+    if (auto waited = wait(*sent); !waited) return std::unexpected(waited.error());
+    sent = connection_->flush();
+  }
+  if (!sent) return std::unexpected(sent.error());
+  for (;;) {
+    auto response = connection_->receive();
+    if (!response) return std::unexpected(response.error());
+    if (*response) return **response;
+    if (auto waited = wait(Wait::kReadable); !waited) return std::unexpected(waited.error());
+  }
+}
+
+Result<Response> Client::request(const Request& request) {
+  deadline_ = std::chrono::steady_clock::now() + timeout_;
+  if (auto opened = ensure_open(); !opened) {
+    reusable_ = false;
+    return std::unexpected(opened.error());
+  }
+  append_request(request_, endpoint_, request);
+  auto response = exchange();
+  base::wipe(request_.data(), request_.size());
+  request_.clear();
+  reusable_ = response && response->keep_alive;
+  return response;
+}
+
+}  // namespace cardvault::client

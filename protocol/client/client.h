@@ -1,0 +1,48 @@
+// A blocking client on one keep-alive connection, reopened when the gate has closed it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "protocol/client/connection.h"
+
+namespace cardvault::client {
+
+struct Request {
+  std::string_view method = "GET";
+  std::string_view path;
+  std::string_view body;             // JSON, or empty
+  std::string_view idempotency_key;  // or empty
+};
+
+// Appends a request's bytes to `out`: Host, Content-Type and Content-Length included.
+void append_request(base::SecretBuffer& out, const Endpoint& endpoint, const Request& request);
+
+// Not thread-safe. Both references outlive it.
+class Client {
+ public:
+  Client(const TlsContext& context, const Endpoint& endpoint, std::chrono::milliseconds timeout)
+      : context_(context), endpoint_(endpoint), timeout_(timeout) {}
+
+  // Sends one request and waits for its answer, whatever its status; the views end with the next
+  // call. Never sends twice: an error after sending leaves it open whether the vault has acted.
+  // Errors: those of Connection, and kRequestTimeout.
+  [[nodiscard]] base::Result<Response> request(const Request& request);
+
+ private:
+  [[nodiscard]] base::Result<void> ensure_open();
+  [[nodiscard]] base::Result<void> wait(Wait what);
+  [[nodiscard]] base::Result<Response> exchange();
+
+  const TlsContext& context_;
+  const Endpoint& endpoint_;
+  const std::chrono::milliseconds timeout_;
+  std::chrono::steady_clock::time_point deadline_;
+  std::optional<Connection> connection_;
+  bool reusable_ = false;
+  base::SecretBuffer request_;
+};
+
+}  // namespace cardvault::client
