@@ -55,8 +55,10 @@ class BinTable {
   [[nodiscard]] std::vector<std::uint8_t> serialize() const;
   static base::Result<BinTable> deserialize(std::span<const std::uint8_t> bytes);
 
-  // The longest prefix that matches; of equally long ones the narrowest range. A row whose
-  // number_length differs from the PAN's is skipped when another row matches.
+  // The longest prefix that matches; of equally long ones the narrowest range, of equally narrow ones
+  // the one that begins later, of equal ones the one that names a length. A row whose number_length
+  // differs from the PAN's is skipped when another row matches. Fewer than 11 digits (what an
+  // operator knows of a number) match rows of at most that many, whatever the length, by a scan.
   [[nodiscard]] std::optional<BinInfo> find(std::string_view digits) const;
   [[nodiscard]] std::size_t size() const noexcept;
 

@@ -20,7 +20,8 @@ struct RevealLimits {
   std::uint32_t card_per_day = 0;
 };
 
-// What a charge means for the client, beyond yes or no.
+// What a charge means for the client, beyond yes or no. Of two windows the more serious one counts;
+// the card's limit raises no alarm.
 enum class RevealVerdict : std::uint8_t {
   kOk,
   kAlarm80,    // allowed, and it crossed 80 % of a limit: raise an alarm event once
@@ -45,28 +46,35 @@ class RevealBudget {
                                     const RevealLimits& limits, std::int64_t now_ms);
   // Counts what an event of the log says, without judging: used at start.
   void replay(std::string_view client, const TokenId& card, bool allowed, std::int64_t time_ms);
-  // Reveals left for a client in this hour and day.
+  // Reveals left for a client in this hour and day; UINT32_MAX where there is no limit.
   struct Left { std::uint32_t hour = 0, day = 0; };
   [[nodiscard]] Left left(std::string_view client, const RevealLimits& limits,
                           std::int64_t now_ms) const;
   // An operator releases a client: its windows start again.
   void reset(std::string_view client);
 
-  // A snapshot and back. kInvalidArgument on bytes that no serialize() made. Counters of windows
-  // that ended before now_ms are dropped.
+  // A snapshot and back, in place of what was counted. kInvalidArgument on bytes that no serialize()
+  // made; then nothing changes. Counters of windows that ended before now_ms are left out.
   [[nodiscard]] std::vector<std::uint8_t> serialize(std::int64_t now_ms) const;
   [[nodiscard]] base::Result<void> restore(std::span<const std::uint8_t> bytes);
 
  private:
-  struct Window { std::uint32_t index = 0, allowed = 0, attempts = 0; };
+  struct Window {
+    std::uint32_t index = 0, allowed = 0, attempts = 0;  // index: hours or days since 1970
+    void enter(std::uint32_t now_index) noexcept;
+  };
   struct ClientWindows { Window hour, day; };
   struct CardDay { std::uint32_t day = 0, count = 0; };
   struct TokenHash {
     std::size_t operator()(const TokenId& id) const noexcept;
   };
+  [[nodiscard]] ClientWindows& client_locked(std::string_view client, std::int64_t time_ms);
+  [[nodiscard]] CardDay& card_locked(const TokenId& card, std::uint32_t day);
+  void sweep_locked(std::uint32_t day);
+
   mutable std::mutex mutex_;
   std::unordered_map<std::string, ClientWindows> clients_;
-  std::unordered_map<TokenId, CardDay, TokenHash> cards_;
+  std::unordered_map<TokenId, CardDay, TokenHash> cards_;  // of today only
   std::uint32_t swept_day_ = 0;
 };
 
