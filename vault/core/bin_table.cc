@@ -1,10 +1,9 @@
 #include "vault/core/bin_table.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "vault/base/secret.h"
-#include "vault/core/bin_csv.h"
+#include "vault/core/bin_file.h"
 #include "vault/core/bin_index.h"
 #include "vault/core/bin_row.h"
 #include "vault/core/byte_form.h"
@@ -12,8 +11,6 @@
 namespace cardvault::core {
 namespace {
 
-constexpr std::size_t kMaxProblems = 100;
-constexpr std::size_t kMaxRows = 2'000'000;
 constexpr std::uint32_t kMagic = 0x43564254;  // "CVBT"
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kPrepaidBit = 1, kLuhnBit = 2, kRangeBit = 4;
@@ -23,81 +20,6 @@ std::uint64_t checksum(std::span<const std::uint8_t> bytes) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325U;
   for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3U;
   return hash;
-}
-
-std::string status_text(CsvReader::Status status) {
-  switch (status) {
-    case CsvReader::Status::kStrayQuote:
-      return "a quote in an unquoted field or after a quoted one";
-    case CsvReader::Status::kUnclosed:
-      return "a quoted field is not closed before the file ends";
-    case CsvReader::Status::kTooLong:
-      return "a row of more than 64 KiB: is a quote not closed?";
-    case CsvReader::Status::kReadFailed:
-      return "the file can't be read from here on";
-    case CsvReader::Status::kRecord:
-    case CsvReader::Status::kEnd:
-      break;
-  }
-  return "";
-}
-
-bool same_key(const BinRow& a, const BinRow& b) noexcept {
-  return a.prefix == b.prefix && a.start == b.start && a.end == b.end && a.length == b.length;
-}
-
-// What a file says, while it is being read.
-struct BinFile {
-  BinTexts texts;
-  std::vector<BinRow> rows;
-  std::vector<std::size_t> lines;  // of the rows
-  std::vector<BinProblem> problems;
-
-  // False: enough problems, or nothing more to read.
-  bool read_row(CsvReader& reader, const BinColumns& columns, std::vector<std::string>& fields);
-  void find_duplicates();
-};
-
-bool BinFile::read_row(CsvReader& reader, const BinColumns& columns,
-                       std::vector<std::string>& fields) {
-  if (problems.size() >= kMaxProblems) return false;
-  const CsvReader::Status status = reader.next(fields);
-  if (status == CsvReader::Status::kEnd) return false;
-  if (status != CsvReader::Status::kRecord) {
-    problems.push_back({reader.line(), status_text(status)});
-    return status == CsvReader::Status::kStrayQuote;
-  }
-  if (rows.size() == kMaxRows) {
-    problems.push_back({reader.line(), "more than 2,000,000 rows"});
-    return false;
-  }
-  if (auto row = columns.row(fields, texts)) {
-    rows.push_back(*row);
-    lines.push_back(reader.line());
-  } else {
-    problems.push_back({reader.line(), std::move(row.error())});
-  }
-  return true;
-}
-
-void BinFile::find_duplicates() {
-  std::vector<std::uint32_t> order(rows.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::ranges::stable_sort(
-      order, [&](std::uint32_t a, std::uint32_t b) { return better_row(rows[a], rows[b]); });
-  std::vector<BinProblem> found;
-  std::size_t first = 0;  // of the rows with the same key
-  for (std::size_t i = 1; i < order.size(); ++i) {
-    if (same_key(rows[order[first]], rows[order[i]])) {
-      found.push_back({lines[order[i]], "the same range and length as in line " +
-                                            std::to_string(lines[order[first]])});
-    } else {
-      first = i;
-    }
-  }
-  problems.insert(problems.end(), found.begin(), found.end());
-  std::ranges::stable_sort(problems, {}, &BinProblem::line);
-  if (problems.size() > kMaxProblems) problems.resize(kMaxProblems);
 }
 
 void write_row(ByteWriter& out, const BinRow& row) {
@@ -171,26 +93,9 @@ BinTable::BinTable(BinTable&&) noexcept = default;
 BinTable& BinTable::operator=(BinTable&&) noexcept = default;
 
 std::expected<BinTable, std::vector<BinProblem>> BinTable::read_csv(std::istream& in) {
-  CsvReader reader(in);
-  std::vector<std::string> fields;
-  if (const auto status = reader.next(fields); status != CsvReader::Status::kRecord) {
-    const bool empty = status == CsvReader::Status::kEnd;
-    return std::unexpected(
-        std::vector{BinProblem{reader.line(), empty ? "the file is empty" : status_text(status)}});
-  }
-  BinColumns columns;
-  if (auto wrong = columns.read(fields)) {
-    return std::unexpected(std::vector{BinProblem{reader.line(), std::move(*wrong)}});
-  }
-  BinFile file;
-  while (file.read_row(reader, columns, fields)) {
-  }
-  file.find_duplicates();
-  if (file.rows.empty() && file.problems.empty()) {
-    file.problems.push_back({reader.line(), "no rows below the header"});
-  }
-  if (!file.problems.empty()) return std::unexpected(std::move(file.problems));
-  return BinTable(std::make_unique<Impl>(std::move(file.texts), std::move(file.rows)));
+  auto file = read_bin_file(in);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return BinTable(std::make_unique<Impl>(std::move(file->texts), std::move(file->rows)));
 }
 
 std::vector<std::uint8_t> BinTable::serialize() const {
@@ -224,7 +129,7 @@ base::Result<BinTable> BinTable::deserialize(std::span<const std::uint8_t> bytes
     if (texts.intern(in.text()) != i) return refuse();
   }
   const auto row_count = in.number<std::uint32_t>();
-  if (!in.ok() || row_count > kMaxRows) return refuse();
+  if (!in.ok() || row_count > kMaxBinRows) return refuse();
   std::vector<BinRow> rows(row_count);
   for (BinRow& row : rows) {
     if (!read_row(in, texts.size(), row)) return refuse();
