@@ -1,0 +1,44 @@
+// The commands that need more than their verb and arguments.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "provisioning/context.h"
+
+namespace cardvault::provisioning {
+
+struct ClientOptions {
+  std::string id;
+  std::string certificate;  // a PEM file; or one of the next two
+  std::string san;          // "dns:…", "uri:…"
+  std::string spki;         // hex
+  bool by_san = false;      // of the certificate, take its SAN instead of its key's pin
+  std::string permissions;  // comma-separated, as the next
+  std::string purposes;
+  std::uint32_t rate = 0, reveals_per_hour = 0, reveals_per_day = 0;  // 0: the vault's default
+};
+
+// Registers a client certificate. Warns about one that has expired.
+ExitCode add_client(const Context& context, const ClientOptions& options);
+
+// Sends a BIN table in chunks; the vault takes all of it or, when a row is bad, nothing, and the
+// bad rows are rendered by line.
+ExitCode import_bins(const Context& context, const std::string& path);
+
+// Who issued a card. `digits`: at most 11 of them, from the command line; empty: a line of stdin,
+// which may be a whole PAN. Throws ToolError(kUsage) on more digits in argv.
+ExitCode look_up_bin(const Context& context, const std::string& digits);
+
+// Freezes or unfreezes the customer whose identifier is on stdin.
+ExitCode freeze_customer(const Context& context, bool frozen);
+
+struct TailOptions {
+  std::uint64_t from = 0;  // a sequence number; 0: the last `limit` ones
+  std::uint64_t limit = 10;
+  bool follow = false;
+};
+// Prints events as they are: one line of JSON each (table format: the sequence number first).
+ExitCode tail_audit(const Context& context, const TailOptions& options);
+
+}  // namespace cardvault::provisioning

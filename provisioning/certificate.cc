@@ -1,0 +1,86 @@
+#include "provisioning/certificate.h"
+
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <memory>
+
+#include "provisioning/exit_code.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* p) const {
+    Free(p);
+  }
+};
+using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
+using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+
+std::string pin_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return "";
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(der, static_cast<std::size_t>(size), digest.data());
+  OPENSSL_free(der);
+  std::string hex;
+  for (const unsigned char byte : digest) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    hex += kDigits[byte >> 4U];
+    hex += kDigits[byte & 15U];
+  }
+  return hex;
+}
+
+std::vector<std::string> sans_of(X509* certificate) {
+  const NamesPtr names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  std::vector<std::string> sans;
+  for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type != GEN_DNS && name->type != GEN_URI) continue;
+    const ASN1_IA5STRING* text = name->d.ia5;
+    sans.push_back((name->type == GEN_DNS ? "dns:" : "uri:") +
+                   std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                               static_cast<std::size_t>(ASN1_STRING_length(text))));
+  }
+  return sans;
+}
+
+std::string subject_of(X509* certificate) {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(out.get(), &data);
+  return {data, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+Certificate read_certificate(const std::string& path) {
+  const BioPtr in(BIO_new_file(path.c_str(), "r"));
+  const X509Ptr certificate(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!certificate) {
+    throw ToolError(ExitCode::kLocal,
+                    path + ": no certificate in it (PEM, beginning -----BEGIN CERTIFICATE-----)");
+  }
+  Certificate result{.subject = subject_of(certificate.get()),
+                     .spki_sha256 = pin_of(certificate.get()),
+                     .sans = sans_of(certificate.get())};
+  std::tm end{};
+  ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end);
+  result.not_after = ::timegm(&end);
+  return result;
+}
+
+}  // namespace cardvault::provisioning

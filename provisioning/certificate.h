@@ -1,0 +1,20 @@
+// What the tool needs to know of a certificate: who it names, its key's pin, how long it lasts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cardvault::provisioning {
+
+struct Certificate {
+  std::string subject;            // one line, RFC 2253
+  std::string spki_sha256;        // lower-case hex of SHA-256 over SubjectPublicKeyInfo (RFC 7469)
+  std::vector<std::string> sans;  // "dns:…", "uri:…" as core::Caller has them
+  std::int64_t not_after = 0;     // seconds since 1970
+};
+
+// The first certificate of a PEM file. Throws ToolError(kLocal) when there is none.
+[[nodiscard]] Certificate read_certificate(const std::string& path);
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,68 @@
+#include "provisioning/command_line.h"
+
+#include "provisioning/commands.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 done; 1 refused by the vault, or doctor found an error; 2 usage;\n"
+    "3 no vault answers; 4 a file on this side can't be read, written or trusted.\n"
+    "Data goes to stdout, everything else to stderr.";
+
+int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, int argc,
+                  const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    const int code = app.exit(problem, context.out, context.err);
+    return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  if (context.operator_name.empty()) context.operator_name = login_name();
+  return static_cast<int>(chosen(context));
+}
+
+}  // namespace
+
+CLI::App& command(CLI::App& parent, const char* name, const char* what, const char* examples) {
+  CLI::App* app = parent.add_subcommand(name, what);
+  app->footer(std::string("Examples:\n") + examples);
+  app->fallthrough();
+  return *app;
+}
+
+int run(int argc, const char* const* argv, Context context) {
+  CLI::App app("Operates a card vault: keys, clients, BIN table, tokens, audit log, backup.",
+               "cardvault");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", CARDVAULT_VERSION);
+  app.add_option("--config", context.config, "the vault's configuration")->capture_default_str();
+  app.add_option("--format", context.format, "how to print data: table or json")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, Format>{{"table", Format::kTable}, {"json", Format::kJson}}))
+      ->default_str("table");
+  app.add_option(
+      "--operator", context.operator_name,
+      "under which name to act; the vault checks it against your uid (default: your login)");
+  app.footer(
+      std::string("Examples:\n"
+                  "  cardvault init --dir /var/lib/cardvault --config-dir /etc/cardvault\n"
+                  "  cardvault status\n"
+                  "  cardvault client add web --cert web.pem --permissions tokenize,cards.read\n"
+                  "  cardvault --format json token inspect tok_01KAMZJ0000000000000000000\n") +
+      "\n" + kExitCodes);
+  Chosen chosen;
+  add_operator_commands(app, chosen);
+  add_file_commands(app, chosen);
+  try {
+    return parse_and_run(app, chosen, context, argc, argv);
+  } catch (const ToolError& problem) {
+    context.err << "cardvault: " << problem.what() << '\n';
+    return static_cast<int>(problem.code());
+  } catch (const std::exception& problem) {
+    context.err << "cardvault: " << problem.what() << '\n';
+    return static_cast<int>(ExitCode::kLocal);
+  }
+}
+
+}  // namespace cardvault::provisioning

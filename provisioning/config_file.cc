@@ -1,0 +1,97 @@
+#include "provisioning/config_file.h"
+
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <sstream>
+#include <string_view>
+#define TOML_HEADER_ONLY 1
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#include <toml++/toml.h>
+#pragma GCC diagnostic pop
+
+#include "provisioning/exit_code.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr std::string_view kPinSource = "pin-source=";
+
+std::string percent_decode(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::isxdigit(static_cast<unsigned char>(text[i + 1])) != 0) {
+      const std::string hex(text.substr(i + 1, 2));
+      out += static_cast<char>(std::strtol(hex.c_str(), nullptr, 16));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+ConfigFile read_config_file(const std::string& path) {
+  toml::table file;
+  try {
+    file = toml::parse_file(path);
+  } catch (const toml::parse_error& problem) {
+    std::ostringstream where;
+    where << problem.source().begin;
+    throw ToolError(
+        ExitCode::kLocal,
+        path + ": " + std::string(problem.description()) + " (" + where.str() +
+            "): name the right file with --config, or make a vault with `cardvault init`");
+  }
+  ConfigFile config;
+  config.data_dir = file["vault"]["data_dir"].value_or("");
+  config.admin_socket = file["vault"]["admin_socket"].value_or("");
+  config.module = file["hsm"]["module"].value_or("");
+  config.init_args = file["hsm"]["init_args"].value_or("");
+  config.token = file["hsm"]["token"].value_or("");
+  config.softhsm_conf = file["hsm"]["softhsm_conf"].value_or("");
+  if (const toml::array* gates = file["gate"].as_array()) {
+    for (const toml::node& node : *gates) {
+      const toml::table* gate = node.as_table();
+      if (gate == nullptr) continue;
+      config.gates.push_back({.name = (*gate)["name"].value_or(""),
+                              .socket = (*gate)["socket"].value_or(""),
+                              .uid = (*gate)["uid"].value_or(std::int64_t{-1})});
+    }
+  }
+  return config;
+}
+
+std::string pin_file_of(const std::string& token_uri) {
+  const auto begin = token_uri.find(kPinSource);
+  if (begin == std::string::npos) return "";
+  std::string_view value = std::string_view(token_uri).substr(begin + kPinSource.size());
+  value = value.substr(0, value.find_first_of("&;"));
+  std::string path = percent_decode(value);
+  if (path.starts_with("file:")) path.erase(0, 5);
+  if (path.starts_with("//")) path.erase(0, 2);
+  return path;
+}
+
+std::string uri_encode(const std::string& text) {
+  constexpr std::string_view kPlain = "-._~/:";  // unreserved and what both parts allow
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || kPlain.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      std::array<char, 4> escape{};
+      std::snprintf(escape.data(), escape.size(), "%%%02X", static_cast<unsigned>(byte));
+      out += escape.data();
+    }
+  }
+  return out;
+}
+
+}  // namespace cardvault::provisioning

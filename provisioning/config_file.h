@@ -1,0 +1,37 @@
+// What the tool reads of vault.toml (vault.toml(5)): where things are. Tolerant where the daemon is
+// strict, so that `doctor` can look at a configuration that the daemon refuses.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cardvault::provisioning {
+
+struct GateEntry {
+  std::string name;
+  std::string socket;
+  std::int64_t uid = -1;
+};
+
+struct ConfigFile {
+  std::string data_dir;
+  std::string admin_socket;
+  std::string module;
+  std::string init_args;
+  std::string token;  // RFC 7512 URI
+  std::string softhsm_conf;
+  std::vector<GateEntry> gates;
+};
+
+// Throws ToolError(kLocal) when the file can't be read or is no TOML, with the line and what to do.
+// Missing keys stay empty.
+[[nodiscard]] ConfigFile read_config_file(const std::string& path);
+
+// The path in a URI's pin-source ("file:/path" or "/path", percent-decoded), "" when it has none.
+[[nodiscard]] std::string pin_file_of(const std::string& token_uri);
+
+// Percent-encodes what RFC 7512 section 2.3 does not allow in a path or query attribute's value.
+[[nodiscard]] std::string uri_encode(const std::string& text);
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,122 @@
+#include <memory>
+
+#include "provisioning/acts.h"
+#include "provisioning/commands.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+// A command that is its verb, with at most one argument.
+void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
+               const char* verb, const char* examples, const char* key = nullptr,
+               const char* argument = nullptr) {
+  CLI::App& app = command(parent, name, what, examples);
+  const auto value = std::make_shared<std::string>();
+  if (key != nullptr) app.add_option(argument, *value)->required();
+  app.callback([&chosen, value, verb, key] {
+    chosen = [value, verb, key](const Context& context) {
+      return act(context, verb, key == nullptr ? Arguments{} : Arguments{{key, *value}});
+    };
+  });
+}
+
+void add_client_add(CLI::App& parent, Chosen& chosen) {
+  CLI::App& app = command(
+      parent, "add", "register a client certificate",
+      "  cardvault client add web --cert web.pem --permissions tokenize,cards.read,cards.manage\n"
+      "  cardvault client add processor --san dns:pay.bank.example --permissions detokenize \\\n"
+      "      --purposes payment,refund --reveals-per-hour 500");
+  const auto options = std::make_shared<ClientOptions>();
+  app.add_option("ID", options->id, "a name for it: a-z, 0-9, '.', '_', '-'")->required();
+  auto* by = app.add_option_group("identity", "what tells the client");
+  by->add_option("--cert", options->certificate, "its certificate (PEM): pins its key")
+      ->check(CLI::ExistingFile);
+  by->add_option("--san", options->san, "a name in its certificate: dns:NAME or uri:URI");
+  by->add_option("--spki", options->spki, "SHA-256 of its public key (SPKI), 64 hex digits");
+  by->require_option(1);
+  app.add_flag("--by-san", options->by_san,
+               "with --cert: register the name in it, so that a renewed key stays valid");
+  app.add_option("--permissions", options->permissions,
+                 "comma-separated: tokenize, tokenize.anonymous, cards.read, cards.manage,\n"
+                 "detokenize, detokenize.sealed, otp.seal, otp.verify, otp.clear, audit.read,\n"
+                 "metrics.read")
+      ->required();
+  app.add_option("--purposes", options->purposes,
+                 "for detokenize, comma-separated; '*' allows any purpose");
+  app.add_option("--rate", options->rate, "requests (items of a batch count) per second");
+  app.add_option("--reveals-per-hour", options->reveals_per_hour, "clear PANs per hour");
+  app.add_option("--reveals-per-day", options->reveals_per_day, "clear PANs per day");
+  app.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return add_client(context, *options); };
+  });
+}
+
+void add_clients(CLI::App& app, Chosen& chosen) {
+  CLI::App& client = command(app, "client", "who may ask the vault",
+                             "  cardvault client list\n  cardvault client freeze web");
+  client.require_subcommand(1);
+  add_client_add(client, chosen);
+  add_plain(client, chosen, "list", "all clients, with permissions and state", "client.list",
+            "  cardvault client list\n  cardvault --format json client list | jq -r '.[].id'");
+  add_plain(client, chosen, "revoke", "refuse a client's certificate for good", "client.revoke",
+            "  cardvault client revoke web", "id", "ID");
+  add_plain(client, chosen, "freeze", "refuse a client until it is released", "client.freeze",
+            "  cardvault client freeze processor", "id", "ID");
+  add_plain(client, chosen, "release", "let a frozen client ask again", "client.release",
+            "  cardvault client release processor", "id", "ID");
+}
+
+void add_customers(CLI::App& app, Chosen& chosen) {
+  constexpr const char* kExample =
+      "  echo +77010000001 | cardvault customer freeze\n"
+      "The identifier is read from stdin: a command line is seen by every account of the machine.";
+  CLI::App& customer = command(app, "customer", "block and unblock a customer", kExample);
+  customer.require_subcommand(1);
+  for (const bool frozen : {true, false}) {
+    CLI::App& one = command(customer, frozen ? "freeze" : "unfreeze",
+                            frozen ? "refuse everything for a customer's cards"
+                                   : "allow a frozen customer's cards again",
+                            kExample);
+    one.callback([&chosen, frozen] {
+      chosen = [frozen](const Context& context) { return freeze_customer(context, frozen); };
+    });
+  }
+}
+
+void add_tokens(CLI::App& app, Chosen& chosen) {
+  CLI::App& token = command(app, "token", "look at a card's token, stop it, delete it",
+                            "  cardvault token inspect tok_01KAMZJ0000000000000000000");
+  token.require_subcommand(1);
+  add_plain(token, chosen, "inspect", "what the vault keeps of it, masked", "token.inspect",
+            "  cardvault token inspect tok_01KAMZJ0000000000000000000", "token", "TOKEN");
+  add_plain(token, chosen, "freeze", "refuse to reveal it", "token.freeze",
+            "  cardvault token freeze tok_01KAMZJ0000000000000000000", "token", "TOKEN");
+  add_plain(token, chosen, "unfreeze", "allow to reveal it again", "token.unfreeze",
+            "  cardvault token unfreeze tok_01KAMZJ0000000000000000000", "token", "TOKEN");
+  add_plain(token, chosen, "delete", "delete the card, from the file too; there is no way back",
+            "token.delete", "  cardvault token delete tok_01KAMZJ0000000000000000000", "token",
+            "TOKEN");
+}
+
+}  // namespace
+
+void add_operator_commands(CLI::App& app, Chosen& chosen) {
+  add_plain(app, chosen, "status", "state of the vault: HSM, store, clock, load", "status",
+            "  cardvault status");
+  add_plain(app, chosen, "reload", "read certificates and configuration again", "reload",
+            "  cardvault reload");
+  CLI::App& key = command(app, "key", "the vault's keys", "  cardvault key list");
+  key.require_subcommand(1);
+  add_plain(key, chosen, "list", "versions, states, check values, use of the GCM limit", "key.list",
+            "  cardvault key list");
+  add_clients(app, chosen);
+  add_customers(app, chosen);
+  add_tokens(app, chosen);
+  CLI::App& clock = command(app, "clock", "vault time", "  cardvault clock confirm");
+  clock.require_subcommand(1);
+  add_plain(clock, chosen, "confirm",
+            "vouch for the machine's clock after a jump: writes and codes go on", "clock.confirm",
+            "  date --utc; cardvault clock confirm");
+}
+
+}  // namespace cardvault::provisioning
