@@ -66,8 +66,8 @@ Result<void> Client::ensure_open() {
   }
 }
 
-Result<Response> Client::exchange() {
-  auto sent = connection_->send(request_);
+Result<Response> Client::exchange(std::span<const std::uint8_t> request) {
+  auto sent = connection_->send(request);
   while (sent && *sent != Wait::kNothing) {
     if (auto waited = wait(*sent); !waited) return std::unexpected(waited.error());
     sent = connection_->flush();
@@ -81,17 +81,22 @@ Result<Response> Client::exchange() {
   }
 }
 
-Result<Response> Client::request(const Request& request) {
+Result<Response> Client::send(std::span<const std::uint8_t> request) {
   deadline_ = std::chrono::steady_clock::now() + timeout_;
   if (auto opened = ensure_open(); !opened) {
     reusable_ = false;
     return std::unexpected(opened.error());
   }
+  auto response = exchange(request);
+  reusable_ = response && response->keep_alive;
+  return response;
+}
+
+Result<Response> Client::request(const Request& request) {
   append_request(request_, endpoint_, request);
-  auto response = exchange();
+  auto response = send(request_);
   base::wipe(request_.data(), request_.size());
   request_.clear();
-  reusable_ = response && response->keep_alive;
   return response;
 }
 

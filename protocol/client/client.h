@@ -12,9 +12,9 @@ namespace cardvault::client {
 
 struct Request {
   std::string_view method = "GET";
-  std::string_view path;
-  std::string_view body;             // JSON, or empty
-  std::string_view idempotency_key;  // or empty
+  std::string_view path = "/";
+  std::string_view body = {};             // JSON, or empty
+  std::string_view idempotency_key = {};  // or empty
 };
 
 // Appends a request's bytes to `out`: Host, Content-Type and Content-Length included.
@@ -30,11 +30,13 @@ class Client {
   // call. Never sends twice: an error after sending leaves it open whether the vault has acted.
   // Errors: those of Connection, and kRequestTimeout.
   [[nodiscard]] base::Result<Response> request(const Request& request);
+  // The same with a request's ready bytes.
+  [[nodiscard]] base::Result<Response> send(std::span<const std::uint8_t> request);
 
  private:
   [[nodiscard]] base::Result<void> ensure_open();
   [[nodiscard]] base::Result<void> wait(Wait what);
-  [[nodiscard]] base::Result<Response> exchange();
+  [[nodiscard]] base::Result<Response> exchange(std::span<const std::uint8_t> request);
 
   const TlsContext& context_;
   const Endpoint& endpoint_;

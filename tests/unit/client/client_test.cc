@@ -1,0 +1,152 @@
+#include "protocol/client/client.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <csignal>
+
+#include "tests/unit/client/tls_peer.h"
+
+namespace cardvault::client {
+namespace {
+
+using base::Code;
+using namespace std::chrono_literals;
+
+std::string ok(const std::string& body) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+class ClientTest : public testing::Test {
+ protected:
+  ClientTest() { std::signal(SIGPIPE, SIG_IGN); }
+  // What `credentials` get from `peer` for one GET.
+  static base::Result<std::string> get(const TlsPeer& peer, const Credentials& credentials,
+                                       const std::string& host = "localhost",
+                                       std::chrono::milliseconds timeout = 5s) {
+    const auto tls = TlsContext::load(credentials);
+    if (!tls) return std::unexpected(tls.error());
+    const auto endpoint = Endpoint::resolve(peer.url(host));
+    if (!endpoint) return std::unexpected(endpoint.error());
+    Client client(*tls, *endpoint, timeout);
+    const auto response = client.request({.path = "/v1/whoami"});
+    if (!response) return std::unexpected(response.error());
+    return std::string(response->body);
+  }
+  TestPki pki_{"DNS:localhost,IP:127.0.0.1"};
+};
+
+TEST_F(ClientTest, SendsRequestsOnOneConnection) {
+  std::vector<std::string> seen;
+  TlsPeer peer(pki_, 1, [&](const std::string& request) {
+    seen.push_back(request);
+    return ok("answer " + std::to_string(seen.size()));
+  });
+  const auto tls = TlsContext::load(pki_.client());
+  const auto endpoint = Endpoint::resolve(peer.url("localhost"));
+  ASSERT_TRUE(tls && endpoint);
+  Client client(*tls, *endpoint, 5s);
+  const auto first = client.request({.method = "POST",
+                                     .path = "/v1/tokenize",
+                                     .body = R"({"pan":"4111111111111111"})",
+                                     .idempotency_key = "k1"});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->body, "answer 1");
+  const auto second = client.request({.path = "/v1/whoami"});
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->body, "answer 2");
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0], "POST /v1/tokenize HTTP/1.1\r\nHost: " + endpoint->authority() +
+                         "\r\nIdempotency-Key: k1\r\nContent-Type: application/json\r\n"
+                         "Content-Length: 26\r\n\r\n{\"pan\":\"4111111111111111\"}");
+  EXPECT_EQ(seen[1], "GET /v1/whoami HTTP/1.1\r\nHost: " + endpoint->authority() + "\r\n\r\n");
+}
+
+TEST_F(ClientTest, ReopensWhatTheGateHasClosed) {
+  int answered = 0;
+  TlsPeer peer(pki_, 2, [&](const std::string&) {
+    ++answered;
+    return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n" +
+           std::to_string(answered);
+  });
+  const auto tls = TlsContext::load(pki_.client());
+  const auto endpoint = Endpoint::resolve(peer.url("localhost"));
+  ASSERT_TRUE(tls && endpoint);
+  Client client(*tls, *endpoint, 5s);
+  EXPECT_EQ(client.request({.path = "/a"})->body, "1");
+  EXPECT_EQ(client.request({.path = "/b"})->body, "2");
+}
+
+TEST_F(ClientTest, AcceptsTheAddressInTheCertificate) {
+  TlsPeer peer(pki_, 1, [](const std::string&) { return ok("x"); });
+  EXPECT_EQ(get(peer, pki_.client(), "127.0.0.1").value_or("error"), "x");
+}
+
+TEST_F(ClientTest, RefusesAnotherHostsCertificate) {
+  const TestPki other("DNS:elsewhere.example");
+  TlsPeer peer(other, 1, [](const std::string&) { return ok("x"); });
+  const auto by_name = get(peer, other.client());
+  ASSERT_FALSE(by_name);
+  EXPECT_EQ(by_name.error().code, Code::kNotAllowed);
+}
+
+TEST_F(ClientTest, RefusesAnotherCa) {
+  const TestPki other("DNS:localhost");
+  TlsPeer peer(other, 1, [](const std::string&) { return ok("x"); });
+  const auto answer = get(peer, pki_.client());
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kNotAllowed);
+}
+
+TEST_F(ClientTest, SaysThatItsOwnCertificateWasRefused) {
+  TlsPeer peer(pki_, 1, [](const std::string&) { return ok("x"); });
+  const TestPki other("DNS:localhost");
+  auto mixed = other.client();
+  mixed.ca_file = pki_.client().ca_file;
+  const auto answer = get(peer, mixed);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kVaultUnavailable);
+}
+
+TEST_F(ClientTest, TimesOut) {
+  TlsPeer peer(pki_, 1, [](const std::string&) {
+    std::this_thread::sleep_for(300ms);
+    return std::string();
+  });
+  const auto answer = get(peer, pki_.client(), "localhost", 100ms);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kRequestTimeout);
+}
+
+TEST_F(ClientTest, ClosesInOrder) {
+  TlsPeer peer(pki_, 1, [](const std::string&) { return ok("x"); });
+  const auto tls = TlsContext::load(pki_.client());
+  const auto endpoint = Endpoint::resolve(peer.url("localhost"));
+  ASSERT_TRUE(tls && endpoint);
+  auto connection = Connection::open(*tls, *endpoint);
+  ASSERT_TRUE(connection);
+  const auto finish = [&](auto step) {
+    for (;;) {
+      const auto state = step();
+      ASSERT_TRUE(state) << state.error().operation;
+      if (*state == Wait::kNothing) return;
+      pollfd ready{connection->fd(),
+                   static_cast<short>(*state == Wait::kReadable ? POLLIN : POLLOUT), 0};
+      ASSERT_EQ(::poll(&ready, 1, 5000), 1);
+    }
+  };
+  finish([&] { return connection->establish(); });
+  finish([&] { return connection->close(); });
+}
+
+TEST_F(ClientTest, NamesTheFileThatDoesNotLoad) {
+  auto credentials = pki_.client();
+  credentials.key_file = pki_.file("server.key");
+  const auto tls = TlsContext::load(credentials);
+  ASSERT_FALSE(tls);
+  EXPECT_EQ(tls.error().code, Code::kInvalidArgument);
+  EXPECT_STREQ(tls.error().operation, "load key file");
+}
+
+}  // namespace
+}  // namespace cardvault::client
