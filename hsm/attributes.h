@@ -1,0 +1,55 @@
+// Attribute templates and their reading back (PKCS#11 4).
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hsm/pkcs11.h"
+
+namespace cardvault::hsm {
+
+// Builds a CK_ATTRIBUTE array; owns the values. Not copyable: the array points into it.
+class Template {
+ public:
+  Template() = default;
+  Template(const Template&) = delete;
+  Template& operator=(const Template&) = delete;
+
+  Template& flag(CK_ATTRIBUTE_TYPE type, bool value) {
+    return bytes(type, std::string(1, value ? '\1' : '\0'));
+  }
+  Template& number(CK_ATTRIBUTE_TYPE type, CK_ULONG value) {
+    return bytes(type, std::string(reinterpret_cast<const char*>(&value), sizeof value));
+  }
+  Template& bytes(CK_ATTRIBUTE_TYPE type, std::string value) {
+    values_.push_back(std::move(value));
+    list_.push_back({type, values_.back().data(), values_.back().size()});
+    return *this;
+  }
+  [[nodiscard]] CK_ATTRIBUTE* data() { return list_.data(); }
+  [[nodiscard]] CK_ULONG size() const { return list_.size(); }
+  [[nodiscard]] const std::vector<CK_ATTRIBUTE>& list() const { return list_; }
+
+ private:
+  std::deque<std::string> values_;
+  std::vector<CK_ATTRIBUTE> list_;
+};
+
+// nullopt when the module does not know the attribute or will not say.
+[[nodiscard]] std::optional<std::string> read_bytes(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
+                                                    CK_OBJECT_HANDLE object,
+                                                    CK_ATTRIBUTE_TYPE type);
+[[nodiscard]] std::optional<bool> read_flag(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
+                                            CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+[[nodiscard]] std::optional<CK_ULONG> read_number(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
+                                                  CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+
+// Every object that matches; C_FindObjects from start to end.
+[[nodiscard]] base::Result<std::vector<CK_OBJECT_HANDLE>> find_objects(CK_FUNCTION_LIST* fn,
+                                                                       CK_SESSION_HANDLE session,
+                                                                       Template& wanted);
+
+}  // namespace cardvault::hsm

@@ -1,0 +1,68 @@
+// One login on one token: sessions, keys, and the proof that they work.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hsm/cipher.h"
+#include "hsm/key_ring.h"
+#include "hsm/module.h"
+#include "vault/base/secret.h"
+
+namespace cardvault::hsm {
+
+// What earlier logins of this process know of the keys: a token that comes back with other keys
+// under the same labels is not taken for ours.
+struct Witness {
+  std::map<core::KeyRef, core::Sealed> canaries;
+  std::map<core::KeyRef, core::Mac> macs;
+};
+
+// Immutable once open; its functions may run on several threads, each with its own Channel.
+class Connection {
+ public:
+  // Logs in (CKR_USER_ALREADY_LOGGED_IN is fine, trap 4), finds and copies the keys, tests them.
+  // REQUIRES: `module` is initialised and outlives this. Errors: kHsmUnavailable; kHsmPinRefused,
+  // after which the same PIN must not be tried again; kMechanismMissing, kKeyMissing (suite 2
+  // without its second key), kConflict (a label twice), kInternal (the self-test found the module
+  // wrong).
+  [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(const Module& module,
+                                                                      const TokenUri& uri,
+                                                                      const base::SecretText& pin,
+                                                                      const TokenConfig& config,
+                                                                      Witness& witness);
+
+  [[nodiscard]] const KeyRing& keys() const noexcept { return keys_; }
+  [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
+  [[nodiscard]] CK_SLOT_ID slot() const noexcept { return slot_; }
+  // One per session, to be lent.
+  [[nodiscard]] std::vector<Channel> channels() const;
+
+  enum class On : std::uint8_t { kWorking, kToken };
+  [[nodiscard]] base::Result<core::Sealed> encrypt(Channel& channel, const RingKey& key,
+                                                   std::span<const std::uint8_t> plaintext,
+                                                   std::span<const std::uint8_t> aad) const;
+  [[nodiscard]] base::Result<base::SecretBuffer> decrypt(const Channel& channel, const RingKey& key,
+                                                         On where, const core::Sealed& sealed,
+                                                         std::span<const std::uint8_t> aad) const;
+  // A real operation (trap 5): decrypts a canary, with the token's own key or with the one we work
+  // on. `key` may be null: any. Without encryption keys it asks for random bytes.
+  [[nodiscard]] base::Result<void> check(const Channel& channel, const RingKey* key,
+                                         On where) const;
+
+ private:
+  explicit Connection(CK_SLOT_ID slot) : slot_(slot) {}
+  [[nodiscard]] base::Result<void> prepare(const Module& module, const TokenConfig& config,
+                                           Witness& witness);
+
+  CK_SLOT_ID slot_;
+  std::vector<Session> sessions_;  // the first made the copies and lives longest
+  KeyRing keys_;
+  core::Suite suite_ = core::Suite::kAes256Gcm;
+  Channel first_;  // of the first session
+  std::map<core::KeyRef, core::Sealed> canaries_;
+};
+
+}  // namespace cardvault::hsm

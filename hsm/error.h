@@ -1,0 +1,25 @@
+// CK_RV values: their names, what they mean to an operator, and which of our outcomes they are.
+#pragma once
+
+#include "vault/base/result.h"
+
+namespace cardvault::hsm {
+
+// "CKR_PIN_INCORRECT"; "CKR_VENDOR_DEFINED" above 0x80000000, "CKR_?" for the unknown. Never null.
+[[nodiscard]] const char* ckr_name(unsigned long rv) noexcept;
+
+// One or two sentences for an operator: what it means and what to do. Never null.
+[[nodiscard]] const char* ckr_explanation(unsigned long rv) noexcept;
+
+// The outcome a failed call is reported as when nothing more is known about it.
+[[nodiscard]] base::Code ckr_code(unsigned long rv) noexcept;
+
+// True when session, login, token or module are gone for certain: recover, do not ask again.
+[[nodiscard]] bool ckr_is_loss(unsigned long rv) noexcept;
+
+// True when C_Login was refused because of the PIN itself: another try may lock the token. False
+// for what SoftHSM answers while another login rewrites its file (CKR_TOKEN_NOT_RECOGNIZED,
+// CKR_USER_PIN_NOT_INITIALIZED, CKR_GENERAL_ERROR): those are retried.
+[[nodiscard]] bool ckr_is_pin_refusal(unsigned long rv) noexcept;
+
+}  // namespace cardvault::hsm

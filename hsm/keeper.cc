@@ -1,0 +1,318 @@
+#include "hsm/keeper.h"
+
+#include <algorithm>
+#include <string>
+
+#include "hsm/error.h"
+#include "hsm/mechanism_probe.h"
+#include "vault/base/log.h"
+
+namespace cardvault::hsm {
+namespace {
+
+using base::Code;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds kRetry{250};
+constexpr unsigned kLoginTimeouts = 6;  // a login with its self-test is some dozens of calls
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+template <std::size_t kSize>
+std::string text_of(const CK_UTF8CHAR (&field)[kSize]) {
+  return {reinterpret_cast<const char*>(field), p11_kit_space_strlen(field, kSize)};
+}
+
+// What no waiting mends.
+bool is_misconfiguration(Code code) {
+  return code == Code::kMechanismMissing || code == Code::kKeyMissing || code == Code::kConflict ||
+         code == Code::kInternal;
+}
+
+std::string in_words(const base::Error& error) {
+  std::string out = std::string("the token cannot be used: ") + error.operation;
+  if (error.number != 0) {
+    out += std::string(" (") + ckr_name(rv_of(error)) + "): " + ckr_explanation(rv_of(error));
+  }
+  return out;
+}
+
+}  // namespace
+
+Keeper::Keeper(const TokenConfig& config, HsmHooks hooks)
+    : config_(config),
+      hooks_(std::move(hooks)),
+      uri_(parse_token_uri(config.token_uri)),
+      pin_(read_pin(uri_)),
+      module_(config) {
+  const auto first = connect();
+  if (!first) {
+    if (is_misconfiguration(first.error().code)) throw base::StartupError(in_words(first.error()));
+    cause_ = first.error();
+    state_ =
+        first.error().code == Code::kHsmPinRefused ? HsmState::kPinRefused : HsmState::kUnavailable;
+    report({state_, cause_, {}});
+  } else {
+    state_ = HsmState::kReady;
+    pool_.open(connection_->channels());
+  }
+  recovery_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
+}
+
+Keeper::~Keeper() {
+  recovery_.request_stop();
+  recovery_.join();
+  pool_.shut();
+  pool_.drain();
+  watchdog_.request_stop();  // only now: a stuck call would hold up the drain for ever
+  watchdog_.join();
+  connection_.reset();
+}
+
+base::Result<void> Keeper::connect() {
+  connecting_since_ms_ = now_ms();
+  connection_.reset();
+  module_.finalize();
+  auto done = module_.initialize();
+  if (done) {
+    auto opened = Connection::open(module_, uri_, pin_, config_, witness_);
+    if (opened) {
+      connection_ = std::move(*opened);
+      const std::lock_guard lock(mutex_);
+      catalogue_ = describe();
+    } else {
+      done = std::unexpected(opened.error());
+    }
+  }
+  connecting_since_ms_ = 0;
+  return done;
+}
+
+base::Error Keeper::refusal() const {
+  const std::lock_guard lock(mutex_);
+  const bool pin = state_ == HsmState::kPinRefused;
+  return {pin ? Code::kHsmPinRefused : Code::kHsmUnavailable, "token", cause_.number};
+}
+
+base::Error Keeper::cause() const {
+  const std::lock_guard lock(mutex_);
+  return state_ == HsmState::kReady ? base::Error{} : cause_;
+}
+
+base::Error Keeper::judge(const Channel& channel, const RingKey* key, const base::Error& error,
+                          Code otherwise) {
+  if (error.number == 0) return error;  // our own finding, not the module's
+  if (!ckr_is_loss(rv_of(error)) && connection_->check(channel, key, Connection::On::kWorking)) {
+    return {otherwise, error.operation, error.number};
+  }
+  lost(error);
+  return {Code::kHsmUnavailable, error.operation, error.number};
+}
+
+void Keeper::lost(const base::Error& error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != HsmState::kReady) return;
+    state_ = HsmState::kUnavailable;
+    cause_ = error;
+    since_ = steady_clock::now();
+    pool_.shut();
+  }
+  changed_.notify_all();
+}
+
+base::Result<void> Keeper::probe() {
+  const auto lease = pool_.acquire();
+  if (!lease) return std::unexpected(refusal());
+  auto well = connection_->check(lease.channel(), nullptr, Connection::On::kToken);
+  if (!well) lost(well.error());
+  return well;
+}
+
+void Keeper::reconnect() {
+  pool_.drain();
+  const auto done = connect();
+  HsmEvent event;
+  {
+    const std::lock_guard lock(mutex_);
+    if (done) {
+      pool_.open(connection_->channels());
+      event.outage = std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_);
+      event.cause = cause_;
+      state_ = HsmState::kReady;
+    } else if (done.error().code == Code::kHsmPinRefused) {
+      event.cause = cause_ = done.error();
+      event.state = state_ = HsmState::kPinRefused;
+    } else {
+      cause_ = done.error();
+      return;  // still the same outage
+    }
+  }
+  report(event);
+}
+
+base::Result<void> Keeper::adopt() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return !adopt_wanted_; });  // another adopt() is under way
+  if (state_ == HsmState::kPinRefused) {
+    return base::fail(Code::kHsmPinRefused, "adopt", cause_.number);
+  }
+  adopt_wanted_ = true;
+  adopted_.reset();
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return adopted_.has_value(); });
+  adopt_wanted_ = false;
+  changed_.notify_all();
+  return *adopted_;
+}
+
+void Keeper::serve_adopt() {
+  bool was_ready = false;
+  {
+    const std::lock_guard lock(mutex_);
+    was_ready = state_ == HsmState::kReady;
+    if (was_ready) pool_.pause();
+  }
+  pool_.drain();
+  auto done = connect();
+  HsmEvent event;
+  {
+    const std::lock_guard lock(mutex_);
+    if (done) {
+      pool_.open(connection_->channels());
+      event.outage = std::chrono::duration_cast<milliseconds>(steady_clock::now() - since_);
+      event.cause = cause_;
+      state_ = HsmState::kReady;
+    } else {
+      pool_.shut();
+      event.cause = cause_ = done.error();
+      event.state = state_ = done.error().code == Code::kHsmPinRefused ? HsmState::kPinRefused
+                                                                       : HsmState::kUnavailable;
+      if (was_ready) since_ = steady_clock::now();
+    }
+    adopted_ = done;
+  }
+  changed_.notify_all();
+  if (was_ready != done.has_value()) report(event);
+}
+
+void Keeper::run(const std::stop_token& stop) {
+  bool reported = state_ != HsmState::kReady;  // the constructor has reported it
+  const milliseconds interval{config_.probe_interval_ms};
+  while (!stop.stop_requested()) {
+    std::unique_lock lock(mutex_);
+    const bool unavailable = state_ == HsmState::kUnavailable;
+    const HsmEvent begun{HsmState::kUnavailable, cause_, {}};
+    const auto woken = [&] { return adopt_wanted_ && !adopted_; };
+    if (woken()) {
+      lock.unlock();
+      serve_adopt();
+      reported = state_ != HsmState::kReady;
+    } else if (unavailable) {
+      lock.unlock();
+      if (!reported) report(begun);
+      reconnect();
+      reported = state_ != HsmState::kReady;
+      lock.lock();
+      if (reported) changed_.wait_for(lock, stop, kRetry, woken);
+    } else {
+      const auto called = [&] { return woken() || state_ == HsmState::kUnavailable; };
+      const bool idle = state_ == HsmState::kPinRefused || interval.count() == 0;
+      if (idle) {
+        changed_.wait(lock, stop, called);
+      } else if (!changed_.wait_for(lock, stop, interval, called) && !stop.stop_requested()) {
+        lock.unlock();
+        static_cast<void>(probe());  // a failure is in the state
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  if (!adopted_) adopted_ = base::fail(Code::kHsmUnavailable, "shutting down");
+  changed_.notify_all();
+}
+
+void Keeper::watch(const std::stop_token& stop) {
+  const milliseconds limit{config_.call_timeout_ms};
+  const milliseconds period = std::clamp(limit / 4, milliseconds(5), milliseconds(100));
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, stop, period, [] { return false; }) && !stop.stop_requested()) {
+    lock.unlock();
+    milliseconds age = pool_.oldest_call_age().value_or(milliseconds(0));
+    const std::int64_t connecting = connecting_since_ms_;
+    bool stuck = age > limit;
+    if (!stuck && connecting != 0) {
+      age = milliseconds(now_ms() - connecting);
+      stuck = age > limit * kLoginTimeouts;
+    }
+    if (stuck) {
+      base::log(base::Level::kError, "a PKCS#11 call is stuck",
+                {{"age_ms", std::to_string(age.count())}});
+      if (hooks_.on_stuck) hooks_.on_stuck(age);
+      return;
+    }
+    lock.lock();
+  }
+}
+
+std::optional<milliseconds> Keeper::oldest_call_age() const { return pool_.oldest_call_age(); }
+
+void Keeper::report(const HsmEvent& event) const {
+  switch (event.state) {
+    case HsmState::kReady:
+      base::log(base::Level::kNotice, "the token is back",
+                {{"outage_ms", std::to_string(event.outage.count())}});
+      break;
+    case HsmState::kUnavailable:
+      base::log(base::Level::kError, "the token is unavailable",
+                {{"operation", event.cause.operation}, {"rv", ckr_name(rv_of(event.cause))}});
+      break;
+    case HsmState::kPinRefused:
+      base::log(base::Level::kError, "the PIN was refused; it is not tried again before a restart",
+                {{"operation", event.cause.operation}, {"rv", ckr_name(rv_of(event.cause))}});
+      break;
+  }
+  if (hooks_.on_change) hooks_.on_change(event);
+}
+
+Keeper::Catalogue Keeper::catalogue() const {
+  const std::lock_guard lock(mutex_);
+  return catalogue_;
+}
+
+Keeper::Catalogue Keeper::describe() const {
+  Catalogue out;
+  const KeyRing& keys = connection_->keys();
+  bool copied = true;
+  for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
+    for (const RingKey& key : keys.of(purpose)) {
+      out.keys[key.ref] = {key.sign == SignKind::kEd25519, key.public_key};
+      copied = copied && key.working != key.on_token;
+    }
+  }
+  TokenDescription& token = out.description;
+  token.session_copies = copied && !out.keys.empty();
+  token.suite = connection_->suite();
+  token.mechanisms = probe_mechanisms(module_, connection_->slot(), config_.cbc_hmac);
+  CK_TOKEN_INFO info{};
+  CK_SLOT_INFO slot{};
+  if (module_.fn()->C_GetTokenInfo(connection_->slot(), &info) == CKR_OK) {
+    token.label = text_of(info.label);
+    token.manufacturer = text_of(info.manufacturerID);
+    token.model = text_of(info.model);
+    token.serial = text_of(info.serialNumber);
+    token.firmware = std::to_string(info.firmwareVersion.major) + "." +
+                     std::to_string(info.firmwareVersion.minor);
+  }
+  if (module_.fn()->C_GetSlotInfo(connection_->slot(), &slot) == CKR_OK) {
+    token.hardware =
+        (slot.flags & CKF_HW_SLOT) != 0 && !token.manufacturer.starts_with("SoftHSM") &&
+        !token.manufacturer.starts_with("Mozilla") && token.model.find("Soft") == std::string::npos;
+  }
+  return out;
+}
+
+}  // namespace cardvault::hsm

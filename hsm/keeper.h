@@ -1,0 +1,82 @@
+// Keeps a connection to the token: notices its loss, recovers it, watches for stuck calls.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <thread>
+
+#include "hsm/connection.h"
+#include "hsm/session_pool.h"
+#include "hsm/token_crypto.h"
+
+namespace cardvault::hsm {
+
+// Thread-safe. Two threads of its own: recovery (also the probe and adopt()) and the watchdog.
+class Keeper {
+ public:
+  // As TokenCrypto::open().
+  Keeper(const TokenConfig& config, HsmHooks hooks);
+  ~Keeper();
+  Keeper(const Keeper&) = delete;             // owns threads
+  Keeper& operator=(const Keeper&) = delete;  // owns threads
+
+  [[nodiscard]] SessionPool::Lease acquire() { return pool_.acquire(); }
+  // Valid while a lease is held.
+  [[nodiscard]] const Connection& connection() const noexcept { return *connection_; }
+  // What a call that got no lease returns.
+  [[nodiscard]] base::Error refusal() const;
+  // Judges a failed call, with its lease still held: returns the error to give to the caller.
+  // `damaged` is what a failure means when the token itself is well.
+  [[nodiscard]] base::Error judge(const Channel& channel, const RingKey* key,
+                                  const base::Error& error, base::Code otherwise);
+
+  [[nodiscard]] base::Result<void> probe();
+  [[nodiscard]] base::Result<void> adopt();
+  [[nodiscard]] HsmState state() const noexcept { return state_.load(); }
+  [[nodiscard]] base::Error cause() const;
+  [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
+
+  struct Catalogue {
+    std::map<core::KeyRef, SigningPublicKey> keys;  // an empty point where the key has none
+    TokenDescription description;
+  };
+  [[nodiscard]] Catalogue catalogue() const;
+
+ private:
+  [[nodiscard]] base::Result<void> connect();
+  void lost(const base::Error& error);
+  void reconnect();
+  void serve_adopt();
+  void run(const std::stop_token& stop);
+  void watch(const std::stop_token& stop);
+  void report(const HsmEvent& event) const;
+  [[nodiscard]] Catalogue describe() const;
+
+  const TokenConfig config_;
+  const HsmHooks hooks_;
+  const TokenUri uri_;
+  const base::SecretText pin_;  // kept: the pin-source may be out of reach once we are sandboxed
+  Module module_;
+  Witness witness_;                         // recovery thread only, after construction
+  std::unique_ptr<Connection> connection_;  // replaced only while the pool is drained
+  SessionPool pool_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::atomic<HsmState> state_{HsmState::kUnavailable};  // written under mutex_
+  base::Error cause_;
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+  bool adopt_wanted_ = false;
+  std::optional<base::Result<void>> adopted_;
+  Catalogue catalogue_;
+  std::atomic<std::int64_t> connecting_since_ms_{0};  // steady clock; 0: not connecting
+
+  std::jthread recovery_;
+  std::jthread watchdog_;
+};
+
+}  // namespace cardvault::hsm

@@ -1,0 +1,143 @@
+#include "hsm/key_ring.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "hsm/attributes.h"
+#include "hsm/public_key.h"
+
+namespace cardvault::hsm {
+namespace {
+
+using Handles = std::map<core::KeyRef, CK_OBJECT_HANDLE>;
+
+std::unexpected<base::Error> twice() {
+  return refuse(base::Code::kConflict, "two keys have the same label", CKR_OK);
+}
+
+CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
+                         unsigned& refused) {
+  // Only what must differ: modules inherit the rest, and a copy can never become less protected
+  // (PKCS#11 4.1.3).
+  Template wanted;
+  wanted.flag(CKA_TOKEN, false).flag(CKA_EXTRACTABLE, false);
+  CK_OBJECT_HANDLE copy = 0;
+  if (fn->C_CopyObject(session, key, wanted.data(), wanted.size(), &copy) == CKR_OK &&
+      read_flag(fn, session, copy, CKA_SENSITIVE).value_or(false) &&
+      !read_flag(fn, session, copy, CKA_EXTRACTABLE).value_or(true)) {
+    return copy;
+  }
+  ++refused;
+  return key;
+}
+
+}  // namespace
+
+std::optional<core::KeyRef> parse_key_label(std::string_view label, std::string_view suffix) {
+  for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
+    std::string_view rest = label;
+    const std::string_view name = core::key_purpose_name(purpose);
+    if (!rest.starts_with(name)) continue;
+    rest.remove_prefix(name.size());
+    if (!rest.starts_with(suffix)) continue;
+    rest.remove_prefix(suffix.size());
+    if (!rest.starts_with("/") || rest.starts_with("/0")) continue;
+    rest.remove_prefix(1);
+    core::KeyRef ref{purpose, 0};
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), ref.version);
+    if (error == std::errc() && end == rest.data() + rest.size() && ref.version != 0) return ref;
+  }
+  return std::nullopt;
+}
+
+base::Result<void> KeyRing::add_secret_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
+  Template wanted;
+  wanted.number(CKA_CLASS, CKO_SECRET_KEY).flag(CKA_TOKEN, true);
+  auto objects = find_objects(fn, session, wanted);
+  if (!objects) return std::unexpected(objects.error());
+  Handles main_keys;
+  Handles mac_keys;
+  for (const CK_OBJECT_HANDLE object : *objects) {
+    const std::string label = read_bytes(fn, session, object, CKA_LABEL).value_or("");
+    if (const auto ref = parse_key_label(label, ""); ref && !is_signature(ref->purpose)) {
+      if (!main_keys.emplace(*ref, object).second) return twice();
+    } else if (const auto mac = parse_key_label(label, "-mac");
+               mac && is_encryption(mac->purpose)) {
+      if (!mac_keys.emplace(*mac, object).second) return twice();
+    }
+  }
+  for (const auto& [ref, object] : main_keys) {
+    RingKey key;
+    key.ref = ref;
+    key.on_token = key.working = object;
+    if (const auto mac = mac_keys.find(ref); mac != mac_keys.end()) {
+      key.mac_on_token = key.mac_working = mac->second;
+    }
+    keys_[static_cast<std::size_t>(ref.purpose)].push_back(std::move(key));
+  }
+  return {};
+}
+
+base::Result<void> KeyRing::add_private_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
+  Template wanted;
+  wanted.number(CKA_CLASS, CKO_PRIVATE_KEY).flag(CKA_TOKEN, true);
+  auto objects = find_objects(fn, session, wanted);
+  if (!objects) return std::unexpected(objects.error());
+  Handles found;
+  for (const CK_OBJECT_HANDLE object : *objects) {
+    const std::string label = read_bytes(fn, session, object, CKA_LABEL).value_or("");
+    const auto ref = parse_key_label(label, "");
+    if (!ref || !is_signature(ref->purpose)) continue;
+    if (!found.emplace(*ref, object).second) return twice();
+  }
+  for (const auto& [ref, object] : found) {
+    RingKey key;
+    key.ref = ref;
+    key.on_token = key.working = object;
+    const bool edwards =
+        read_number(fn, session, object, CKA_KEY_TYPE).value_or(CKK_EC) == CKK_EC_EDWARDS;
+    key.sign = edwards ? SignKind::kEd25519 : SignKind::kEs256;
+    if (auto point = find_public_point(fn, session, core::key_label(ref))) {
+      key.public_key = std::move(*point);
+    }
+    keys_[static_cast<std::size_t>(ref.purpose)].push_back(std::move(key));
+  }
+  return {};
+}
+
+void KeyRing::copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
+  for (auto& versions : keys_) {
+    for (RingKey& key : versions) {
+      key.working = copy_of(fn, session, key.on_token, refused_copies_);
+      if (key.mac_on_token != 0) {
+        key.mac_working = copy_of(fn, session, key.mac_on_token, refused_copies_);
+      }
+    }
+  }
+}
+
+base::Result<KeyRing> KeyRing::find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, bool copies) {
+  KeyRing ring;
+  if (auto added = ring.add_secret_keys(fn, session); !added) {
+    return std::unexpected(added.error());
+  }
+  if (auto added = ring.add_private_keys(fn, session); !added) {
+    return std::unexpected(added.error());
+  }
+  if (copies) ring.copy_all(fn, session);
+  return ring;
+}
+
+const RingKey* KeyRing::get(core::KeyRef ref) const noexcept {
+  const auto& versions = keys_[static_cast<std::size_t>(ref.purpose)];
+  const auto found = std::ranges::find(versions, ref, &RingKey::ref);
+  return found == versions.end() ? nullptr : &*found;
+}
+
+const RingKey* KeyRing::newest(core::KeyPurpose purpose) const noexcept {
+  const auto& versions = keys_[static_cast<std::size_t>(purpose)];
+  return versions.empty() ? nullptr : &versions.back();
+}
+
+}  // namespace cardvault::hsm

@@ -1,0 +1,106 @@
+// The core's crypto port on a PKCS#11 token, which it finds again by itself when it was away.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hsm/mechanisms.h"
+#include "hsm/token_config.h"
+#include "vault/core/crypto.h"
+
+namespace cardvault::hsm {
+
+enum class HsmState : std::uint8_t {
+  kReady,
+  kUnavailable,  // calls answer kHsmUnavailable at once; tried again every 250 ms
+  kPinRefused,   // calls answer kHsmPinRefused; never tried again by this process
+};
+
+// One per change of state: raise one alarm per outage from it.
+struct HsmEvent {
+  HsmState state = HsmState::kReady;
+  base::Error cause;                    // of the outage that begins or ends; number is the CK_RV
+  std::chrono::milliseconds outage{0};  // how long it lasted, when state is kReady
+};
+
+struct HsmHooks {
+  // On a thread of this class, no lock held. Must not call adopt() or destroy the object.
+  std::function<void(const HsmEvent&)> on_change;
+  // A call (or a login) has passed its deadline with the age given. It cannot be cancelled: record
+  // an alarm and _exit (trap 10). Called once, on the watchdog's thread.
+  std::function<void(std::chrono::milliseconds)> on_stuck;
+};
+
+struct TokenDescription {
+  std::string label, manufacturer, model, serial, firmware;
+  bool hardware = false;  // CKF_HW_SLOT, and no known software token: else "not a secure
+                          // cryptographic device" (doctor, readiness, report)
+  core::Suite suite = core::Suite::kAes256Gcm;
+  bool session_copies = false;  // every key is worked on as a session copy
+  std::vector<MechanismFinding> mechanisms;
+};
+
+// 65 bytes 04 ‖ x ‖ y on P-256, or 32 of Ed25519.
+struct SigningPublicKey {
+  bool ed25519 = false;
+  std::vector<std::uint8_t> point;
+};
+
+// Thread-safe; calls beyond TokenConfig::sessions wait for a session. Besides the errors of the
+// port, every call may return kHsmPinRefused.
+class TokenCrypto final : public core::Crypto {
+ public:
+  // Loads the module and tries once to log in. A token that is away, or a refused PIN, is a state,
+  // not an exception: so that a supervisor's restarts do not try a wrong PIN again and again.
+  // Throws StartupError for what waiting cannot mend: configuration, an unreadable pin-source, a
+  // module that cannot be loaded, lacks a mechanism (named in words), fails the self-test, or a
+  // label that two keys have. Set signal masks before: it starts two threads.
+  [[nodiscard]] static std::unique_ptr<TokenCrypto> open(const TokenConfig& config,
+                                                         HsmHooks hooks = {});
+  // Stops the threads, waits for calls in flight, finalises the module (trap 9).
+  ~TokenCrypto() override;
+  TokenCrypto(const TokenCrypto&) = delete;             // owns the login
+  TokenCrypto& operator=(const TokenCrypto&) = delete;  // owns the login
+
+  [[nodiscard]] base::Result<core::Mac> mac(core::KeyRef key,
+                                            std::span<const std::uint8_t> data) override;
+  [[nodiscard]] base::Result<core::Sealed> encrypt(core::KeyRef key,
+                                                   std::span<const std::uint8_t> plaintext,
+                                                   std::span<const std::uint8_t> aad) override;
+  [[nodiscard]] base::Result<base::SecretBuffer> decrypt(
+      core::KeyRef key, const core::Sealed& sealed, std::span<const std::uint8_t> aad) override;
+  [[nodiscard]] base::Result<void> random(std::span<std::uint8_t> out) override;
+  [[nodiscard]] base::Result<std::vector<std::uint8_t>> sign(
+      core::KeyRef key, std::span<const std::uint8_t> data) override;
+
+  // A real operation with the token's own key, not a session copy: a removed token is noticed. Runs
+  // by itself every TokenConfig::probe_interval_ms.
+  [[nodiscard]] base::Result<void> probe();
+  // The token was exchanged under us (trap 2): waits for calls in flight while new ones wait,
+  // finalises, initialises, finds the keys again and compares them with what they were. A pause of
+  // milliseconds, not an error. On failure the token is unavailable and recovery goes on.
+  [[nodiscard]] base::Result<void> adopt();
+
+  [[nodiscard]] HsmState state() const noexcept;
+  // Why the state is not kReady; code kInternal and no operation while it is.
+  [[nodiscard]] base::Error cause() const;
+  [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
+
+  // As of the last login; empty before the first.
+  [[nodiscard]] std::vector<core::KeyRef> keys() const;
+  [[nodiscard]] std::optional<std::uint32_t> newest(core::KeyPurpose purpose) const;
+  [[nodiscard]] base::Result<SigningPublicKey> public_key(core::KeyRef key) const;
+  [[nodiscard]] TokenDescription description() const;
+
+ private:
+  class Impl;
+  explicit TokenCrypto(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cardvault::hsm
