@@ -29,7 +29,7 @@ class Sweep {
   [[nodiscard]] const std::vector<std::uint32_t>& best_at(std::uint64_t position) {
     best_.clear();
     for (Heap& heap : heaps_) {
-      while (!heap.empty() && rows_[heap.top()].high() < position) heap.pop();
+      while (!heap.empty() && rows_[heap.top()].high < position) heap.pop();
       if (!heap.empty()) best_.push_back(heap.top());
     }
     std::ranges::sort(best_);
@@ -48,8 +48,8 @@ std::vector<std::uint64_t> all_cuts(std::span<const BinRow> rows) {
   std::vector<std::uint64_t> cuts;
   cuts.reserve(rows.size() * 2);
   for (const BinRow& row : rows) {
-    cuts.push_back(row.low());
-    cuts.push_back(row.high() + 1);
+    cuts.push_back(row.low);
+    cuts.push_back(row.high + 1);
   }
   std::ranges::sort(cuts);
   const auto repeated = std::ranges::unique(cuts);
@@ -61,8 +61,8 @@ std::vector<std::uint64_t> all_cuts(std::span<const BinRow> rows) {
 
 bool better_row(const BinRow& a, const BinRow& b) noexcept {
   if (a.prefix != b.prefix) return a.prefix > b.prefix;
-  const std::uint64_t width_a = a.high() - a.low();
-  const std::uint64_t width_b = b.high() - b.low();
+  const std::uint64_t width_a = a.high - a.low;
+  const std::uint64_t width_b = b.high - b.low;
   if (width_a != width_b) return width_a < width_b;
   if (a.start != b.start) return a.start > b.start;
   return a.length > b.length;
@@ -71,12 +71,12 @@ bool better_row(const BinRow& a, const BinRow& b) noexcept {
 BinIndex::BinIndex(std::span<const BinRow> rows) {
   std::vector<std::uint32_t> by_start(rows.size());
   std::iota(by_start.begin(), by_start.end(), 0U);
-  std::ranges::sort(by_start, {}, [&](std::uint32_t row) { return rows[row].low(); });
+  std::ranges::sort(by_start, {}, [&](std::uint32_t row) { return rows[row].low; });
   Sweep sweep(rows);
   std::vector<std::uint32_t> last;
   std::size_t begun = 0;
   for (const std::uint64_t cut : all_cuts(rows)) {
-    while (begun < by_start.size() && rows[by_start[begun]].low() <= cut) {
+    while (begun < by_start.size() && rows[by_start[begun]].low <= cut) {
       sweep.add(by_start[begun++]);
     }
     const std::vector<std::uint32_t>& best = sweep.best_at(cut);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/check.h"
 #include "vault/core/bin_csv.h"
 #include "vault/core/pan.h"
 
@@ -60,13 +61,15 @@ std::uint32_t BinTexts::intern(std::string_view text) {
   return found->second;
 }
 
-std::uint64_t BinRow::low() const noexcept { return padded(start_text(), '0'); }
-std::uint64_t BinRow::high() const noexcept { return padded(end_text(), '9'); }
-
-bool BinRow::well_formed() const noexcept {
-  return prefix >= kMinBinDigits && prefix <= kMaxBinDigits && all_digits(start_text()) &&
-         all_digits(end_text()) && start_text() <= end_text() &&
-         (length == 0 || (length >= Pan::kMinDigits && length <= Pan::kMaxDigits));
+bool BinRow::complete() noexcept {
+  if (prefix < kMinBinDigits || prefix > kMaxBinDigits || !all_digits(start_text()) ||
+      !all_digits(end_text()) || start_text() > end_text() ||
+      (length != 0 && (length < Pan::kMinDigits || length > Pan::kMaxDigits))) {
+    return false;
+  }
+  low = padded(start_text(), '0');
+  high = padded(end_text(), '9');
+  return true;
 }
 
 std::optional<std::string> BinColumns::read(const std::vector<std::string>& header) {
@@ -151,6 +154,7 @@ std::expected<BinRow, std::string> BinColumns::row(const std::vector<std::string
   row.brand = texts.intern(field(fields, kBrand));
   row.type = texts.intern(lower(field(fields, kType)));
   row.bank = texts.intern(field(fields, kBank));
+  CARDVAULT_CHECK(row.complete());
   return row;
 }
 

@@ -42,6 +42,7 @@ class BinTexts {
 };
 
 struct BinRow {
+  std::uint64_t low = 0, high = 0;  // first and last 11-digit number that begins with the range
   std::array<char, kMaxBinDigits> start{}, end{};
   std::uint8_t prefix = 0;  // digits in start and end
   std::uint8_t length = 0;  // of a PAN; 0: any
@@ -50,11 +51,9 @@ struct BinRow {
 
   [[nodiscard]] std::string_view start_text() const noexcept { return {start.data(), prefix}; }
   [[nodiscard]] std::string_view end_text() const noexcept { return {end.data(), prefix}; }
-  // First and last 11-digit number that begins with the range.
-  [[nodiscard]] std::uint64_t low() const noexcept;
-  [[nodiscard]] std::uint64_t high() const noexcept;
-  // Form only: digits, lengths, order. Text numbers are the table's business.
-  [[nodiscard]] bool well_formed() const noexcept;
+  // Sets low and high from the other fields. False when those are no row: digits, lengths, order.
+  // Text numbers are the table's business.
+  [[nodiscard]] bool complete() noexcept;
 };
 
 // Which column of a file is which, from its header.

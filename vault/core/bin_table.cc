@@ -53,7 +53,7 @@ bool read_row(ByteReader& in, std::uint32_t texts, BinRow& row) {
     *text = in.number<std::uint32_t>();
     if (*text >= texts) return false;
   }
-  return in.ok() && row.well_formed();
+  return in.ok() && row.complete();
 }
 
 }  // namespace
