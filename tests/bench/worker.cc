@@ -83,14 +83,17 @@ void Worker::answered(std::size_t index, const client::Response& response) {
   --in_flight_;
   const auto problems = find_problems(response.body);
   if (problems.count != 0) tally_.problems[std::string(problems.first)] += problems.count;
-  // A closed loop counts what was answered while measured; an open one what was due then.
   const bool open_loop = schedule_.interval_ns != 0;
-  const std::int64_t counted_at = open_loop ? lane.due_ns : now;
-  if (response.status == 200 && counted_at >= schedule_.measure_ns &&
-      counted_at < schedule_.end_ns) {
-    tally_.latency.record(now - lane.due_ns);
+  const auto measured = [&](std::int64_t at) {
+    return at >= schedule_.measure_ns && at < schedule_.end_ns;
+  };
+  if (response.status == 200 && measured(now)) {
     ++tally_.requests;
     tally_.items += script_.batch - std::min(script_.batch, problems.count);
+  }
+  // The latency of an open loop is that of what was due while measured, however late its answer.
+  if (response.status == 200 && measured(open_loop ? lane.due_ns : now)) {
+    tally_.latency.record(now - lane.due_ns);
   }
   if (open_loop) {
     idle_.push_back(index);
@@ -134,11 +137,12 @@ std::int64_t Worker::next_wake(std::int64_t now) const {
 void Worker::count_backlog() {
   const std::int64_t now = now_ns();
   for (; next_due_ns_ < schedule_.end_ns; next_due_ns_ += schedule_.interval_ns) {
+    if (next_due_ns_ < schedule_.measure_ns) continue;
     ++tally_.backlog;
     tally_.latency.record(now - next_due_ns_);
   }
   for (const Lane& lane : lanes_) {
-    if (lane.busy) tally_.latency.record(now - lane.due_ns);
+    if (lane.busy && lane.due_ns >= schedule_.measure_ns) tally_.latency.record(now - lane.due_ns);
   }
 }
 

@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+"""The benchmarks behind `./dev bench`: the module's raw rate, and the vault's over mutual TLS, in one
+run on one machine, as ratios (docs/benchmarks). Prints a table, or with --format json an array of
+
+    {"name","connections","batch","ops_per_s","p50_us","p99_us","daemon_cpu_us_per_op",
+     "raw_ops_per_s","ratio_to_raw"}
+
+An op is a card (each item of a batch counts), a connection for "handshake"; latencies are of whole
+requests. Rows named "..._open" ran on a fixed schedule and count from the due time; all others are
+closed loops. daemon_cpu_us_per_op is cardvaultd's and the gates' user and system time. "raw_..." rows
+are one thread calling the module; "sync" is one append and fdatasync.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+import vault_fixture  # noqa: E402
+
+PROGRAMS = os.environ.get("CARDVAULT_BENCH_PROGRAMS", os.path.join(ROOT, "build/release/tests/bench"))
+SETTINGS = [  # what would stop a load that comes from one client
+    "limits.rate_per_s=0",
+    "limits.queue=65536",
+    "reveal.client_per_hour=0",
+    "reveal.client_per_day=0",
+    "reveal.card_per_day=0",
+]
+# (name, mode, connections, batch): closed loops.
+COMBINATIONS = [
+    ("tokenize", "tokenize", 1, 1),
+    ("tokenize", "tokenize", 16, 1),
+    ("tokenize", "tokenize", 64, 1),
+    ("detokenize", "detokenize", 1, 1),
+    ("detokenize", "detokenize", 16, 1),
+    ("detokenize", "detokenize", 64, 1),
+    ("tokenize", "tokenize", 8, 100),
+    ("detokenize", "detokenize", 8, 100),
+    ("mixed", "mixed", 64, 1),
+]
+OPEN_SHARE = 0.8  # of the closed loop's rate
+CLOSED = ("tokenize", 64, 1), ("detokenize", 64, 1)
+
+# (what, row, figure, at least or at most, bound): PERFORMANCE targets on 2 cores.
+TARGETS = [
+    ("tokenize/s", ("tokenize", 64, 1), "ops_per_s", ">=", 20000),
+    ("tokenize p99, on schedule (us)", ("tokenize_open", 64, 1), "p99_us", "<=", 5000),
+    ("tokenize, share of raw", ("tokenize", 64, 1), "ratio_to_raw", ">=", 0.30),
+    ("detokenize/s", ("detokenize", 64, 1), "ops_per_s", ">=", 25000),
+    ("detokenize p99, on schedule (us)", ("detokenize_open", 64, 1), "p99_us", "<=", 3000),
+    ("detokenize, share of raw", ("detokenize", 64, 1), "ratio_to_raw", ">=", 0.16),
+    ("tokenize in batches, share of raw", ("tokenize", 8, 100), "ratio_to_raw", ">=", 0.60),
+    ("detokenize in batches, share of raw", ("detokenize", 8, 100), "ratio_to_raw", ">=", 0.40),
+    ("80 % reveals, ops/s", ("mixed", 64, 1), "ops_per_s", ">=", 18000),
+    ("tokenize p50, 1 connection, in syncs", ("tokenize", 1, 1), "syncs", "<=", 2.5),
+    ("detokenize p50, 1 connection, in syncs", ("detokenize", 1, 1), "syncs", "<=", 2.5),
+    ("new mTLS connections/s", ("handshake", 16, 1), "ops_per_s", ">=", 1000),
+    ("gate memory per idle connection (bytes)", ("idle", None, 1), "gate_bytes", "<=", 30000),
+]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def row(name, connections, batch, **figures):
+    blank = dict.fromkeys(
+        ("ops_per_s", "p50_us", "p99_us", "daemon_cpu_us_per_op", "raw_ops_per_s", "ratio_to_raw")
+    )
+    return {"name": name, "connections": connections, "batch": batch} | blank | figures
+
+
+def run(program, *arguments):
+    command = [os.path.join(PROGRAMS, program), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{program} failed: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def measure_raw(vault, seconds):
+    """On a copy of a SoftHSM token: a second login must not rewrite the daemon's (trap 1)."""
+    with open(vault.path("vault.toml"), "rb") as file:
+        hsm = tomllib.load(file)["hsm"]
+    copied = None
+    conf = hsm.get("softhsm_conf", "")
+    try:
+        if conf:
+            with open(conf, encoding="utf-8") as file:
+                text = file.read()
+            tokens = re.search(r"^\s*directories\.tokendir\s*=\s*(\S+)", text, re.M).group(1)
+            copied = tempfile.mkdtemp(prefix="cardvault-bench-")
+            shutil.copytree(tokens, f"{copied}/tokens")
+            conf = f"{copied}/softhsm2.conf"
+            with open(conf, "w", encoding="utf-8") as file:
+                file.write(text.replace(tokens, f"{copied}/tokens"))
+        return run(
+            "cardvault-raw", "--module", hsm["module"], "--token", hsm["token"],
+            "--softhsm-conf", conf, "--init-args", hsm.get("init_args", ""),
+            "--sync-dir", vault.dir, "--seconds", seconds,
+        )  # fmt: skip
+    finally:
+        if copied:
+            shutil.rmtree(copied, ignore_errors=True)
+
+
+def pid_of(vault, name):
+    with open(vault.path(f"{name}.pid"), encoding="ascii") as file:
+        return file.read().strip()
+
+
+class Bench:
+    def __init__(self, vault, quick):
+        self.vault, self.quick = vault, quick
+        self.rows, self.raw = [], {}
+        self.seconds = 1.5 if quick else 6
+
+    def load(self, mode, connections, batch=1, *options, seconds=None):
+        vault = self.vault
+        web, processor = vault.path("web"), vault.path("processor")
+        return run(
+            "cardvault-load", mode, "--url", vault.url("web"), "--ca", vault.path("ca.pem"),
+            "--cert", f"{web}.pem", "--key", f"{web}.key", "--reveal-url", vault.url("processor"),
+            "--reveal-cert", f"{processor}.pem", "--reveal-key", f"{processor}.key",
+            "--connections", connections, "--batch", batch, "--seconds", seconds or self.seconds,
+            "--warmup", 0.3 if self.quick else 1, "--cards", 5000 if self.quick else 20000,
+            "--format", "json", *options,
+        )  # fmt: skip
+
+    def watched(self):
+        return ["--watch", ",".join(pid_of(self.vault, n) for n in ("daemon", "gate-web", "gate-processor"))]
+
+    def add(self, name, found, raw_rate=None):
+        ratio = found["ops_per_s"] / raw_rate if raw_rate else None
+        self.rows.append(row(
+            name, found["connections"], found["batch"], ops_per_s=found["ops_per_s"],
+            p50_us=found["p50_us"], p99_us=found["p99_us"],
+            daemon_cpu_us_per_op=found["daemon_cpu_us_per_op"], raw_ops_per_s=raw_rate,
+            ratio_to_raw=ratio and round(ratio, 3),
+        ))  # fmt: skip
+        if found["problems"]:
+            say(f"  problems: {found['problems']}")
+        if found["backlog"]:
+            say(f"  never sent in time: {found['backlog']}")
+
+    def everything(self):
+        self.raw = measure_raw(self.vault, 1 if self.quick else 3)
+        rates = {"tokenize": self.raw["tokenize_per_s"], "detokenize": self.raw["detokenize_per_s"]}
+        # One in five of the mixed operations is a tokenize: the module's time for five, inverted.
+        rates["mixed"] = 1 / (0.2 / rates["tokenize"] + 0.8 / rates["detokenize"])
+        for name in ("tokenize", "detokenize"):
+            self.rows.append(row(f"raw_{name}", 0, 1, ops_per_s=rates[name]))
+        self.rows.append(row("sync", 0, 1, p50_us=self.raw["sync_p50_us"], p99_us=self.raw["sync_p99_us"]))
+        for name, mode, connections, batch in COMBINATIONS:
+            say(f"{name}, {connections} connections, batch {batch}")
+            self.add(name, self.load(mode, connections, batch, *self.watched()), rates[name])
+        for name, connections, batch in CLOSED:
+            rate = round(self.find(name, connections, batch)["ops_per_s"] * OPEN_SHARE)
+            say(f"{name} on schedule, {rate}/s")
+            self.add(f"{name}_open", self.load(name, connections, batch, "--rate", rate, *self.watched()), rates[name])
+        say("new connections")
+        self.add("handshake", self.load("handshake", 16, 1, *self.watched()))
+        self.idle(1000 if self.quick else 10000)
+
+    def idle(self, connections):
+        say(f"{connections} idle connections")
+        found = self.load("idle", connections, 1, "--watch", pid_of(self.vault, "gate-web"), seconds=0.5)
+        if found["closed"] or found["problems"]:
+            say(f"  ended by the gate: {found['closed']}, problems: {found['problems']}")
+        self.rows.append(row("idle", connections, 1, ops_per_s=found["opened_per_s"]))
+        self.gate_bytes = found["rss_per_connection"][0]
+
+    def find(self, name, connections, batch):
+        for each in self.rows:
+            if (each["name"], each["batch"]) == (name, batch) and connections in (None, each["connections"]):
+                return each
+        raise KeyError(name)
+
+    def figure(self, found, name):
+        if name == "syncs":
+            return found["p50_us"] / self.raw["sync_p50_us"]
+        return self.gate_bytes if name == "gate_bytes" else found[name]
+
+    def print_table(self):
+        names = ("name", "connections", "batch", "ops_per_s", "p50_us", "p99_us", "daemon_cpu_us_per_op", "ratio_to_raw")
+        heads = ("", "conns", "batch", "ops/s", "p50 us", "p99 us", "CPU us/op", "of raw")
+        print("{:<16}{:>7}{:>7}{:>11}{:>10}{:>10}{:>11}{:>9}".format(*heads))
+        for each in self.rows:
+            digits = {"daemon_cpu_us_per_op": 1, "ratio_to_raw": 3}
+            cells = [
+                "-" if each[n] is None else f"{each[n]:.{digits.get(n, 0)}f}" if isinstance(each[n], float) else each[n]
+                for n in names
+            ]
+            print("{:<16}{:>7}{:>7}{:>11}{:>10}{:>10}{:>11}{:>9}".format(*cells))
+        print("\nLatencies are of closed loops but for the rows ..._open, which count from the due time.")
+        print(f"Module: {self.raw['model'].strip()}, session copies: {self.raw['session_copies']}, one thread.\n")
+        for what, key, figure, sense, bound in TARGETS:
+            value = self.figure(self.find(*key), figure)
+            met = value >= bound if sense == ">=" else value <= bound
+            shown = f"{value:.2f}" if bound < 100 else f"{value:.0f}"
+            print(f"{what:<42}{shown:>9}   target {sense} {bound:<7}{'' if met else ' MISSED'}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Benchmarks a vault of its own against its module.")
+    parser.add_argument("--quick", action="store_true", help="under a minute, less steady")
+    parser.add_argument("--format", choices=("table", "json"), default="table")
+    options = parser.parse_args()
+    say("starting a vault")
+    vault = vault_fixture.shared(SETTINGS)
+    bench = Bench(vault, options.quick)
+    bench.everything()
+    if options.format == "json":
+        print("[" + ",\n ".join(json.dumps(each) for each in bench.rows) + "]")
+    else:
+        bench.print_table()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,415 @@
+#!/usr/bin/python3
+"""Holds a running vault to docs/openapi.yaml: each documented example is sent and what comes back must
+be of the documented status and schema, each documented problem is provoked and must be word for word
+what the document says, and each path is served."""
+
+import copy
+import json
+import os
+import re
+import time
+import unittest
+
+import jsonschema
+import yaml
+
+import vault_fixture
+from vault_fixture import ROOT, made_up_pan
+
+DOC_TOKEN = "tok_01KANQ8Z4S7M3W5RC9TVX2B6YD"  # stands for a real token in the examples
+NO_TOKEN = "tok_00000000000000000000000000"
+KNOWN, REFUSED = "4111111111111111", "4000056655665556"
+# The clients that the examples are sent as.
+CALLER = {"detokenize": "processor", "metrics": "auditor", "whoami": "processor"}
+CARDS_PER_CUSTOMER = 3
+
+
+def load():
+    with open(os.path.join(ROOT, "docs", "openapi.yaml"), encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+DOC = load()
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
+
+
+def resolve(node):
+    while "$ref" in node:
+        target = DOC
+        for name in node["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        node = target
+    return node
+
+
+def operations():
+    for path, item in DOC["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def check_schema(schema, value):
+    """Raises unless `value` is of an OpenAPI schema of the document."""
+    document = {"$ref": "#/schema", "schema": schema, "components": DOC["components"]}
+    jsonschema.Draft202012Validator(document).validate(value)
+
+
+class Documented(unittest.TestCase):
+    """The document by itself."""
+
+    def test_examples_are_of_their_schemas(self):
+        checked = 0
+        for path, method, operation in operations():
+            bodies = [operation.get("requestBody", {})]
+            bodies += [resolve(r) for r in operation["responses"].values()]
+            for body in bodies:
+                for kind, content in body.get("content", {}).items():
+                    for name, example in content.get("examples", {}).items():
+                        with self.subTest(path=path, method=method, kind=kind, example=name):
+                            check_schema(content["schema"], resolve(example)["value"])
+                            checked += 1
+        self.assertGreater(checked, 100)
+
+    def test_no_object_is_open(self):
+        def visit(node, at):
+            if isinstance(node, dict):
+                if node.get("type") == "object":
+                    with self.subTest(at=at):
+                        self.assertIn("additionalProperties", node)
+                for key, value in node.items():
+                    visit(value, f"{at}/{key}")
+            elif isinstance(node, list):
+                for index, value in enumerate(node):
+                    visit(value, f"{at}/{index}")
+
+        visit(DOC["components"]["schemas"], "schemas")
+
+    def test_codes_are_the_vaults(self):
+        with open(os.path.join(ROOT, "vault", "base", "result.cc"), encoding="utf-8") as file:
+            codes = re.findall(r'case Code::k\w+:\s*return "([a-z_0-9]+)";', file.read())
+        self.assertEqual(DOC["components"]["schemas"]["Code"]["enum"], codes)
+
+
+class Driven(unittest.TestCase):
+    """The document against a running vault."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.vault = vault_fixture.shared([f"policy.cards_per_customer={CARDS_PER_CUSTOMER}"])
+        cls.customers = iter(range(77020000000, 77030000000))
+
+    def customer(self):
+        return str(next(self.customers))
+
+    def tokenize(self, **fields):
+        item = {"pan": KNOWN, "expiry": "2029-12", "customer": self.customer()} | fields
+        answer = self.vault.request("web", "POST", "/v1/tokenize", item)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()["token"]
+
+    def check(self, answer, operation):
+        """The answer's status and body are documented for the operation."""
+        response = operation["responses"].get(str(answer.status))
+        self.assertIsNotNone(response, f"undocumented {answer}")
+        content = resolve(response).get("content", {})
+        if not content:
+            self.assertEqual(answer.body, b"")
+            return
+        kind = answer.headers.get_content_type()
+        self.assertIn(kind, content, answer)
+        body = answer.body.decode() if kind == "text/plain" else answer.json()
+        check_schema(content[kind]["schema"], body)
+
+    # --- examples of success ---
+
+    def test_every_request_example_gets_its_answer(self):
+        for path, method, operation in operations():
+            media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            answers = resolve(operation["responses"]["200"] if media else {}).get("content", {})
+            for name, example in media.get("examples", {}).items():
+                with self.subTest(path=path, example=name):
+                    token = self.tokenize(customer=self.customer())
+                    body = self.for_real(example["value"], token, self.customer())
+                    if name in ("first_page", "next_page", "least"):  # of a customer with a card
+                        body["customer"] = self.customer()
+                        token = self.tokenize(customer=body["customer"])
+                        body = self.for_real(body, token, body["customer"])
+                    caller = CALLER.get(operation["operationId"], "web")
+                    answer = self.vault.request(caller, method.upper(), path, body)
+                    self.assertEqual(answer.status, 200, answer)
+                    self.check(answer, operation)
+                    expected = answers["application/json"]["examples"][name]["value"]
+                    self.assert_alike(expected, answer.json())
+
+    def for_real(self, value, token, customer):
+        """An example with a token that exists and customers of this run."""
+        text = json.dumps(value).replace(DOC_TOKEN, token)
+        return json.loads(re.sub(r'"770[0-9]{8}"', json.dumps(customer), text))
+
+    def assert_alike(self, documented, real):
+        """Equal but for tokens and times."""
+        if isinstance(documented, dict):
+            self.assertEqual(sorted(documented), sorted(real))
+            for key, value in documented.items():
+                if key not in ("token", "created_at", "expires_at", "resets_at", "left", "notes"):
+                    self.assert_alike(value, real[key])
+        elif isinstance(documented, list):
+            self.assertEqual(len(documented), len(real))
+            for one, other in zip(documented, real):
+                self.assert_alike(one, other)
+        else:
+            self.assertEqual(documented, real)
+
+    def test_card_can_be_read_frozen_and_deleted(self):
+        token = self.tokenize()
+        path = "/v1/tokens/{token}"
+        card = DOC["paths"][path]["get"]
+        example = card["responses"]["200"]["content"]["application/json"]["examples"]["card"]["value"]
+
+        def send(method, suffix=""):
+            answer = self.vault.request("web", method, f"/v1/tokens/{token}{suffix}")
+            self.check(answer, DOC["paths"][path + suffix][method.lower()])
+            return answer
+
+        answer = send("GET")
+        self.assertEqual(answer.status, 200)
+        self.assert_alike(example, answer.json())
+        for _ in range(2):
+            self.assertEqual(send("POST", "/freeze").status, 204)
+        self.assertEqual(send("GET").json()["status"], "frozen")
+        for _ in range(2):
+            self.assertEqual(send("POST", "/unfreeze").status, 204)
+        self.assertEqual(send("GET").json()["status"], "active")
+        self.assertEqual(send("DELETE").status, 204)
+        for method, suffix in (("GET", ""), ("DELETE", ""), ("POST", "/freeze"), ("POST", "/unfreeze")):
+            self.assertEqual(send(method, suffix).code, "token_not_found")
+
+    def test_caller_and_operation(self):
+        whoami = DOC["paths"]["/v1/whoami"]["get"]
+        answer = self.vault.request("processor", "GET", "/v1/whoami")
+        self.check(answer, whoami)
+        example = whoami["responses"]["200"]["content"]["application/json"]["examples"]["processor"]
+        self.assert_alike(example["value"], answer.json())
+        metrics = self.vault.request("auditor", "GET", "/metrics")
+        self.assertEqual(metrics.status, 200, metrics)
+        self.check(metrics, DOC["paths"]["/metrics"]["get"])
+        for answer in (self.vault.request("web", "GET", "/healthz"),
+                       self.vault.health("web", "/healthz")):
+            self.assertEqual(answer.status, 200, answer)
+            self.check(answer, DOC["paths"]["/healthz"]["get"])
+        ready = self.vault.health("web", "/readyz")
+        self.assertEqual(ready.status, 200, ready)
+        self.check(ready, DOC["paths"]["/readyz"]["get"])
+
+    def test_idempotency_key_replays_the_answer(self):
+        key = {"Idempotency-Key": DOC["components"]["parameters"]["IdempotencyKey"]["example"]}
+        body = {"pan": KNOWN, "customer": self.customer()}
+        first = self.vault.request("web", "POST", "/v1/tokenize", body, key)
+        again = self.vault.request("web", "POST", "/v1/tokenize", body, key)
+        self.assertEqual(first.status, 200)
+        self.assertEqual(first.body, again.body)  # a plain repeat would say "duplicate":true
+
+    def test_documented_methods_are_all(self):
+        token = self.tokenize()
+        for path, item in DOC["paths"].items():
+            if "servers" in item:  # served elsewhere
+                continue
+            documented = {m.upper() for m in METHODS if m in item}
+            for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} - documented:
+                body = {} if method in ("POST", "PUT", "PATCH") else None
+                answer = self.vault.request("web", method, path.replace("{token}", token), body)
+                with self.subTest(path=path, method=method):
+                    self.assertEqual((answer.status, answer.code), (405, "method_not_allowed"))
+                    self.assertEqual(set(answer.headers["Allow"].split(", ")), documented)
+
+    # --- problems ---
+
+    def test_every_problem_can_be_provoked(self):
+        for code, example in DOC["components"]["examples"].items():
+            with self.subTest(code=code):
+                provoke = getattr(self, f"provoke_{code}", None)
+                self.assertIsNotNone(provoke, "this test does not know how to provoke it")
+                answer = provoke()
+                documented = copy.deepcopy(example["value"])
+                self.assertEqual(answer.headers.get_content_type(), "application/problem+json", answer)
+                self.assertEqual(answer.status, documented["status"], answer)
+                real = answer.json()
+                check_schema(DOC["components"]["schemas"]["Problem"], real)
+                if "retry_after" in documented:
+                    self.assertEqual(answer.headers["Retry-After"], str(real["retry_after"]))
+                    documented["retry_after"] = real["retry_after"]
+                self.assertEqual(real, documented)
+
+    def test_every_problem_example_is_named_for_its_status(self):
+        for response in DOC["components"]["responses"].values():
+            for content in response["content"].values():
+                for name, example in content.get("examples", {}).items():
+                    self.assertEqual(resolve(example)["value"]["code"], name)
+
+    def store(self, client="web", headers=None, **fields):
+        item = {"pan": KNOWN, "customer": self.customer()} | fields
+        item = {k: v for k, v in item.items() if v is not None}
+        return self.vault.request(client, "POST", "/v1/tokenize", item, headers)
+
+    def reveal(self, token, purpose="payment", client="processor"):
+        body = {"token": token, "purpose": purpose}
+        return self.vault.request(client, "POST", "/v1/detokenize", body)
+
+    def post_raw(self, body, head=b"Content-Type: application/json\r\n", line=b"POST /v1/tokenize HTTP/1.1",
+                 length=True, client="web"):
+        sized = b"Content-Length: %d\r\n" % len(body) if length else b""
+        request = line + b"\r\nHost: localhost\r\n" + head + sized + b"\r\n" + body
+        return self.vault.raw(client, request)
+
+    def provoke_bad_http(self):
+        return self.post_raw(b"{}", head=b"Host: other\r\nContent-Type: application/json\r\n")
+
+    def provoke_invalid_json(self):
+        return self.post_raw(b'{"pan":')
+
+    def provoke_unknown_field(self):
+        return self.store(colour="red")
+
+    def provoke_duplicate_field(self):
+        return self.post_raw(b'{"pan":"4111111111111111","pan":"4111111111111111"}')
+
+    def provoke_missing_field(self):
+        return self.vault.request("web", "POST", "/v1/tokenize", {"customer": "x"})
+
+    def provoke_invalid_field(self):
+        return self.store(format="round")
+
+    def provoke_invalid_idempotency_key(self):
+        return self.store(headers={"Idempotency-Key": "x" * 200})
+
+    def provoke_batch_size(self):
+        return self.vault.request("web", "POST", "/v1/tokenize", {"items": []})
+
+    def provoke_client_unknown(self):
+        return self.vault.request("sms-gateway", "GET", "/v1/whoami")
+
+    def provoke_permission_denied(self):
+        return self.reveal(self.tokenize(), client="web")
+
+    def provoke_purpose_denied(self):
+        return self.reveal(self.tokenize(), purpose="Any Reason")
+
+    def provoke_token_not_found(self):
+        return self.vault.request("web", "GET", f"/v1/tokens/{NO_TOKEN}")
+
+    def provoke_path_not_found(self):
+        return self.vault.request("web", "GET", "/v1/nothing")
+
+    def provoke_method_not_allowed(self):
+        return self.vault.request("web", "GET", "/v1/tokenize")
+
+    def provoke_card_limit_reached(self):
+        customer = self.customer()
+        for number in range(CARDS_PER_CUSTOMER):
+            self.tokenize(pan=made_up_pan(number), customer=customer)
+        return self.store(pan=made_up_pan(CARDS_PER_CUSTOMER), customer=customer)
+
+    def provoke_length_required(self):
+        return self.post_raw(b"", length=False)
+
+    def provoke_transfer_encoding_refused(self):
+        head = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+        return self.post_raw(b"2\r\n{}\r\n0\r\n\r\n", head=head, length=False)
+
+    def provoke_payload_too_large(self):
+        head = b"Content-Type: application/json\r\nContent-Length: 1000000000\r\n"
+        return self.post_raw(b"", head=head, length=False)
+
+    def provoke_unsupported_media_type(self):
+        return self.store(headers={"Content-Type": "text/plain"})
+
+    def provoke_invalid_pan(self):
+        return self.store(pan="4111111111111112")
+
+    def provoke_sensitive_authentication_data(self):
+        return self.store(cvv="123")
+
+    def provoke_pan_in_field(self):
+        return self.store(metadata={"note": f"card {KNOWN}"})
+
+    def provoke_invalid_expiry(self):
+        return self.store(expiry="2029-13")
+
+    def provoke_card_expired(self):
+        return self.store(expiry="2020-01")
+
+    def provoke_invalid_customer(self):
+        return self.store(customer="a\x01b")
+
+    def provoke_customer_required(self):
+        return self.store(customer=None)
+
+    def provoke_invalid_metadata(self):
+        return self.store(metadata={f"key{i}": "x" for i in range(9)})
+
+    def provoke_invalid_ttl(self):
+        return self.store(ttl=0)
+
+    def provoke_bin_unknown(self):
+        return self.store(pan="378282246310005")
+
+    def provoke_country_refused(self):
+        return self.store(pan=REFUSED)
+
+    def provoke_invalid_token(self):
+        return self.reveal("tok_short")
+
+    def provoke_idempotency_mismatch(self):
+        key = {"Idempotency-Key": f"mismatch-{time.monotonic_ns()}"}
+        customer = self.customer()
+        self.assertEqual(self.store(headers=key, customer=customer).status, 200)
+        return self.store(headers=key, customer=customer, expiry="2031-01")
+
+    def provoke_card_frozen(self):
+        token = self.tokenize()
+        self.vault.request("web", "POST", f"/v1/tokens/{token}/freeze")
+        return self.reveal(token)
+
+    def provoke_rate_limited(self):
+        body = {"items": [{"token": "x", "purpose": "payment"}] * 1000}
+        for _ in range(100):
+            answer = self.vault.request("processor", "POST", "/v1/detokenize", body)
+            if answer.status != 200:
+                break
+        return answer
+
+    def provoke_pan_budget_exhausted(self):
+        customer = self.customer()
+        for number in range(20):
+            answer = self.store(pan=made_up_pan(number, "40000566"), customer=customer)
+            if answer.status == 429:
+                break
+        known = self.store(customer=customer)
+        self.assertEqual(known.status, 429, "the budget goes before the lookup")
+        return answer
+
+    def provoke_reveal_budget_exhausted(self):
+        token = self.tokenize()
+        for _ in range(21):
+            answer = self.reveal(token)
+            if answer.code == "rate_limited":  # of the test before
+                time.sleep(int(answer.headers["Retry-After"]))
+        return answer
+
+    def provoke_headers_too_large(self):
+        return self.post_raw(b"{}", head=b"X-Long: " + b"x" * 100_000 + b"\r\n")
+
+    def provoke_http_version_refused(self):
+        return self.post_raw(b"{}", line=b"POST /v1/tokenize HTTP/1.0")
+
+    def provoke_vault_unavailable(self):
+        self.vault.kill_daemon()
+        answer = self.vault.request("web", "GET", "/v1/whoami")
+        self.vault.wait_ready("web")
+        self.vault.wait_ready("processor")
+        return answer
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,255 @@
+"""A running vault for the Python tests: `./dev up` in a fresh folder, once per process, and a client
+that sends exactly what a test says.
+
+    vault = vault_fixture.shared()
+    answer = vault.request("web", "POST", "/v1/tokenize", {"pan": "4111111111111111"})
+    answer.status, answer.headers["Retry-After"], answer.json()
+"""
+
+import atexit
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+GATES = ("web", "processor", "auditor")
+UP_TIMEOUT_S = 1800  # the programs may have to be built first
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers  # http.client.HTTPMessage: names ignore case
+        self.body = body
+
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        """The stable code of a problem, or None."""
+        kind = self.headers.get_content_type() if self.body else ""
+        return self.json()["code"] if kind == "application/problem+json" else None
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+def _free_ports(count):
+    """The first of `count` consecutive ports that nobody listens on."""
+    for _ in range(200):
+        first = random.randrange(20000, 31000)
+        held = []
+        try:
+            for port in range(first, first + count):
+                probe = socket.socket()
+                held.append(probe)
+                probe.bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+        finally:
+            for probe in held:
+                probe.close()
+    raise RuntimeError("no free ports between 20000 and 31000")
+
+
+class Vault:
+    """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`."""
+
+    def __init__(self, settings=(), options=()):
+        self.dir = tempfile.mkdtemp(prefix="cardvault-test-", dir=os.environ.get("CARDVAULT_TMP"))
+        os.chmod(self.dir, 0o711)  # the processes drop to their own users, who must get through
+        self.settings = list(settings)
+        self.options = list(options)
+        self.port = _free_ports(len(GATES))
+        self._contexts = {}
+        self._kept = {}
+        try:
+            self.up()
+        except BaseException:
+            self.close()
+            raise
+
+    def up(self):
+        command = [os.path.join(ROOT, "dev"), "up", self.dir, "--port", str(self.port)]
+        for setting in self.settings:
+            command += ["--set", setting]
+        done = subprocess.run(
+            command + self.options, cwd=ROOT, capture_output=True, text=True, timeout=UP_TIMEOUT_S
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"./dev up failed:\n{done.stdout}{done.stderr}\n{self.log_tail()}")
+
+    def down(self):
+        self.forget_connections()
+        subprocess.run(
+            [os.path.join(ROOT, "dev"), "down", self.dir],
+            cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+        )
+
+    def close(self):
+        """Stops it and removes its folder; CARDVAULT_KEEP=1 leaves the folder for a look."""
+        if not os.path.isdir(self.dir):
+            return
+        try:
+            self.down()
+        finally:
+            if os.environ.get("CARDVAULT_KEEP") != "1":
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def log_tail(self, lines=30):
+        try:
+            with open(self.path("log"), encoding="utf-8", errors="replace") as log:
+                return "".join(log.readlines()[-lines:])
+        except OSError:
+            return ""
+
+    def url(self, gate):
+        with open(self.path(f"{gate}.url"), encoding="ascii") as file:
+            return file.readline().strip()
+
+    def address(self, gate):
+        host, port = self.url(gate).removeprefix("https://").rstrip("/").rsplit(":", 1)
+        return host, int(port)
+
+    @property
+    def daemon_pid(self):
+        with open(self.path("daemon.pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def kill_daemon(self):
+        os.kill(self.daemon_pid, signal.SIGKILL)
+
+    def wait_ready(self, gate="web", timeout=30):
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            try:
+                if self.health(gate, "/readyz").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"gate {gate} is not ready:\n{self.log_tail()}")
+
+    def tool(self, *arguments, check=True):
+        """Runs `cardvault` on this vault."""
+        program = os.path.join(ROOT, "build", "release", "cardvault")
+        return subprocess.run(
+            [program, "--config", self.path("vault.toml"), *arguments],
+            capture_output=True, text=True, timeout=60, check=check,
+        )
+
+    # --- clients ---
+
+    def context(self, client):
+        """A TLS context with DIR/client.pem."""
+        if client not in self._contexts:
+            context = ssl.create_default_context(cafile=self.path("ca.pem"))
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.load_cert_chain(self.path(f"{client}.pem"), self.path(f"{client}.key"))
+            self._contexts[client] = context
+        return self._contexts[client]
+
+    def connect(self, client, gate=None, timeout=30):
+        """A fresh TLS socket, for tests that write bytes themselves."""
+        host, port = self.address(gate or default_gate(client))
+        plain = socket.create_connection((host, port), timeout=timeout)
+        return self.context(client).wrap_socket(plain, server_hostname=host)
+
+    def request(self, client, method, path, body=None, headers=None, gate=None):
+        """One request on a kept connection. `body` is bytes, str, or an object for JSON."""
+        gate = gate or default_gate(client)
+        key = (client, gate)
+        fresh = key not in self._kept
+        if fresh:
+            host, port = self.address(gate)
+            self._kept[key] = http.client.HTTPSConnection(
+                host, port, timeout=30, context=self.context(client)
+            )
+        try:
+            return self._send(self._kept[key], method, path, body, headers)
+        except (http.client.HTTPException, OSError):
+            self._kept.pop(key).close()
+            if fresh:
+                raise
+        # The gate had closed a connection that was kept.
+        return self.request(client, method, path, body, headers, gate)
+
+    def raw(self, client, request, gate=None):
+        """Sends bytes as they are on a connection of their own and reads one answer."""
+        with self.connect(client, gate) as connection:
+            connection.sendall(request)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return Answer(response.status, response.headers, response.read())
+
+    def health(self, gate, path):
+        """A GET on the gate's Unix health socket."""
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(10)
+        try:
+            connection.sock.connect(self.path("run", f"{gate}-health.sock"))
+            return self._send(connection, "GET", path, None, None)
+        finally:
+            connection.close()
+
+    def forget_connections(self):
+        for connection in self._kept.values():
+            connection.close()
+        self._kept.clear()
+
+    @staticmethod
+    def _send(connection, method, path, body, headers):
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (bytes, str)):
+            body = json.dumps(body, ensure_ascii=False)
+        if body is not None:
+            body = body.encode() if isinstance(body, str) else body
+            headers.setdefault("Content-Type", "application/json")
+        connection.request(method, path, body=body, headers=headers)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
+def default_gate(client):
+    return client if client in GATES else "web"
+
+
+_shared = None
+
+
+def shared(settings=(), options=()):
+    """The process's one vault, started by the first call (whose settings count)."""
+    global _shared
+    if _shared is None:
+        _shared = Vault(settings, options)
+        atexit.register(_shared.close)
+    return _shared
+
+
+def luhn_digit(digits):
+    """The digit that makes `digits` and it pass Luhn (ISO/IEC 7812-1 annex B)."""
+    total = 0
+    for index, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if index % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return str(-total % 10)
+
+
+def made_up_pan(number, prefix="41111111"):
+    """A card number of the demo's BIN: a different one for each number below ten million."""
+    digits = f"{prefix}{number:07d}"
+    return digits + luhn_digit(digits)
