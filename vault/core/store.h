@@ -101,6 +101,9 @@ class Reader {
       std::string_view client, std::string_view key) = 0;
   [[nodiscard]] virtual base::Result<std::vector<Client>> clients() = 0;
   [[nodiscard]] virtual base::Result<std::vector<KeyRow>> keys() = 0;
+  // Cards whose TTL ended before now_ms, at most `limit`, the longest ended first.
+  [[nodiscard]] virtual base::Result<std::vector<CardRow>> expired_cards(std::int64_t now_ms,
+                                                                         std::uint32_t limit) = 0;
   // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "vault_id".
   [[nodiscard]] virtual base::Result<std::optional<std::vector<std::uint8_t>>> value(
       std::string_view name) = 0;
@@ -132,6 +135,8 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void add(const Event& event) = 0;
+  // The sequence number that the next event will get.
+  [[nodiscard]] virtual std::uint64_t next_seq() const = 0;
 };
 
 // One operation's part in a group.
@@ -140,7 +145,7 @@ class Commit {
   virtual ~Commit() = default;
   // False: apply() only adds events (a reveal, a refusal): such groups go to reveal.db.
   [[nodiscard]] virtual bool has_effect() const = 0;
-  // Committer thread. Adds at least one event. kConflict means: nothing was written or added, what
+  // Committer thread. Adds its events (housekeeping may add none). kConflict means: nothing was written or added, what
   // was prepared no longer fits; done() gets it and may prepare again. Any other error fails the
   // whole group.
   [[nodiscard]] virtual base::Result<void> apply(Transaction& tx, EventSink& events) = 0;

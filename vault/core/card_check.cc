@@ -1,0 +1,134 @@
+#include "vault/core/card_check.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace cardvault::core {
+
+using base::Code;
+using base::fail;
+
+namespace {
+
+constexpr std::uint32_t kMaxTtl = 315'360'000;  // ten years
+constexpr std::size_t kMaxPhoneDigits = 13;
+
+bool printable_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    if (c < 0x20 || c == 0x7f) return false;
+    const std::size_t length = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 ? 3
+                               : c >= 0xc2 ? 2 : 0;
+    if (length == 0 || c > 0xf4 || i + length > text.size()) return false;
+    for (std::size_t k = 1; k < length; ++k) {
+      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
+bool phone_number(std::string_view text) {
+  return text.size() >= 2 && text.size() <= kMaxPhoneDigits + 1 && text.front() == '+' &&
+         std::ranges::all_of(text.substr(1), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+std::optional<Code> policy_refusal(const CheckedCard& card, const std::optional<BinInfo>& bin,
+                                   const CardPolicy& policy, std::int64_t now_ms) {
+  if (card.expiry.known() && card.expiry.expired(now_ms)) return Code::kCardExpired;
+  if (!bin) {
+    if (policy.countries.empty() && policy.currencies.empty()) return std::nullopt;
+    return Code::kBinUnknown;
+  }
+  if (!policy.country_allowed(card.country)) return Code::kCountryRefused;
+  if (!policy.currency_allowed(card.currency)) return Code::kCurrencyRefused;
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool names_sensitive_data(std::string_view field) {
+  std::string name;
+  for (const unsigned char c : field) {
+    if (std::isalnum(c) != 0) name += static_cast<char>(std::tolower(c));
+  }
+  static constexpr auto kNames = std::to_array<std::string_view>(
+      {"cvv",       "cvv1",        "cvv2",      "cvv3",       "icvv",
+       "dcvv",      "cvc",         "cvc1",      "cvc2",       "cvc3",
+       "cid",       "cav",         "cav2",      "csc",        "cvn",
+       "cvn2",      "cvd",         "cardcvv",   "cardcvc",    "cardcode",
+       "pin",       "pinblock",    "track",     "track1",     "track2",
+       "trackdata", "track1data",  "track2data", "fulltrack", "magstripe",
+       "securitycode", "cardsecuritycode", "verificationvalue", "verificationcode",
+       "cardverification", "cardverificationvalue", "cardverificationcode",
+       "magneticstripe", "magstripedata"});
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+base::Result<void> check_customer(std::string_view customer) {
+  if (customer.empty() || customer.size() > kMaxCustomerBytes || !printable_utf8(customer)) {
+    return fail(Code::kInvalidCustomer, "card_check.customer");
+  }
+  if (!phone_number(customer) && contains_pan(customer)) {
+    return fail(Code::kPanInField, "card_check.customer");
+  }
+  return {};
+}
+
+base::Result<void> check_metadata(const Metadata& metadata) {
+  std::size_t bytes = 0;
+  if (metadata.size() > kMaxMetadataEntries) {
+    return fail(Code::kInvalidMetadata, "card_check.metadata");
+  }
+  for (const auto& [key, value] : metadata) {
+    bytes += key.size() + value.size();
+    const bool plain = std::ranges::all_of(key, [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '-';
+    });
+    if (contains_pan(key) || contains_pan(value)) {
+      return fail(Code::kPanInField, "card_check.metadata");
+    }
+    if (names_sensitive_data(key)) {
+      return fail(Code::kSensitiveAuthenticationData, "card_check.metadata");
+    }
+    if (key.empty() || key.size() > 32 || !plain || !printable_utf8(value)) {
+      return fail(Code::kInvalidMetadata, "card_check.metadata");
+    }
+  }
+  if (bytes > kMaxMetadataBytes) return fail(Code::kInvalidMetadata, "card_check.metadata");
+  return {};
+}
+
+base::Result<CheckedCard> check_card(const TokenizeItem& item, const Settings& settings,
+                                     const BinTable& bins, std::int64_t now_ms) {
+  auto pan = Pan::parse(item.pan.expose());
+  if (!pan) return std::unexpected(pan.error());
+  const auto bin = bins.find(pan->expose());
+  if ((!bin || bin->luhn) && !pan->luhn_valid()) return fail(Code::kInvalidPan, "card_check.luhn");
+  if (bin && bin->length != 0 && bin->length != pan->size()) {
+    return fail(Code::kInvalidPan, "card_check.length");
+  }
+  Expiry expiry;
+  if (!item.expiry.empty()) {
+    auto parsed = Expiry::parse(item.expiry);
+    if (!parsed) return std::unexpected(parsed.error());
+    expiry = *parsed;
+  }
+  if (!item.customer.empty()) {
+    if (auto ok = check_customer(item.customer.expose()); !ok) return std::unexpected(ok.error());
+  }
+  if (auto ok = check_metadata(item.metadata); !ok) return std::unexpected(ok.error());
+  if (item.ttl_s > kMaxTtl) return fail(Code::kInvalidTtl, "card_check.ttl");
+
+  CheckedCard card{std::move(*pan), expiry, "", "", "", std::nullopt};
+  if (bin) {
+    card.brand = !bin->scheme.empty() ? bin->scheme : bin->brand;
+    card.country = bin->country;
+    card.currency = bin->currency;
+  }
+  card.refused = policy_refusal(card, bin, settings.tokenize, now_ms);
+  return card;
+}
+
+}  // namespace cardvault::core

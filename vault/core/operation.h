@@ -1,0 +1,70 @@
+// One authorized request on its way: prepared on a worker, decided in the committer's transaction,
+// answered with the receipt of its durable events.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "vault/base/result.h"
+#include "vault/core/event.h"
+#include "vault/core/response.h"
+#include "vault/core/services.h"
+#include "vault/core/store.h"
+
+namespace cardvault::core {
+
+// Thread rules: prepare() on one worker, then apply() and done() on the committer; never two at once.
+class Operation : public Commit {
+ public:
+  using Respond = std::move_only_function<void(Response)>;
+  using Retry = std::function<void(std::unique_ptr<Operation>)>;
+
+  // Parses, looks up and calls the HSM. Failures become outcomes that apply() records: a request is
+  // never without its event. `reader` sees everything that was acknowledged before the request came.
+  virtual void prepare(Reader& reader) = 0;
+
+  // Set once, before prepare: where the answer goes, and who prepares again after a conflict.
+  void bind(std::uint64_t request, Respond respond, Retry retry) {
+    request_ = request;
+    respond_ = std::move(respond);
+    retry_ = std::move(retry);
+  }
+
+  void done(base::Result<Receipt> receipt, std::unique_ptr<Commit> self) final;
+  // Ends the operation without events: the vault can't take it (stopping, queue full, store down).
+  void abandon(Failure failure);
+
+ protected:
+  explicit Operation(Services& services) : services_(services) {}
+  // The answer, once the events are durable. Called at most once.
+  [[nodiscard]] virtual Answer take_answer() = 0;
+  // Effects on memory that may only follow durability (a client frozen in the directory).
+  virtual void committed() {}
+
+  // An event with the fields that all of this request's events share.
+  [[nodiscard]] Event event(const Principal& principal, std::string operation) const;
+
+  Services& services_;
+  std::uint64_t request_ = 0;
+
+ private:
+  Respond respond_;
+  Retry retry_;
+  int tries_ = 0;
+};
+
+// Seconds that a client should wait before it repeats a request that failed with `code`; 0 where
+// repeating is no use.
+[[nodiscard]] std::uint32_t retry_after_s(base::Code code) noexcept;
+
+// A failure with its usual Retry-After; for kRateLimited the seconds are the error's number.
+[[nodiscard]] Failure failure_of(const base::Error& error) noexcept;
+
+// True for failures of the vault itself: not the caller's doing, worth a repeat, never kept as the
+// answer to an Idempotency-Key.
+[[nodiscard]] bool is_vault_failure(base::Code code) noexcept;
+
+}  // namespace cardvault::core

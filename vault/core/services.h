@@ -1,0 +1,60 @@
+// What operations work with: ports and shared state, wired once by the daemon (or a test).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "vault/base/clock.h"
+#include "vault/base/snapshot.h"
+#include "vault/core/bin_table.h"
+#include "vault/core/crypto.h"
+#include "vault/core/idempotency_guard.h"
+#include "vault/core/invocations.h"
+#include "vault/core/miss_guard.h"
+#include "vault/core/policy.h"
+#include "vault/core/request.h"
+#include "vault/core/reveal_budget.h"
+#include "vault/core/settings.h"
+
+namespace cardvault::core {
+
+// The version of each key that new records use. Thread-safe.
+class ActiveKeys {
+ public:
+  [[nodiscard]] KeyRef get(KeyPurpose purpose) const noexcept {
+    return {purpose, versions_[static_cast<std::size_t>(purpose)].load()};
+  }
+  void set(KeyRef key) noexcept { versions_[static_cast<std::size_t>(key.purpose)] = key.version; }
+
+ private:
+  std::array<std::atomic<std::uint32_t>, kKeyPurposes> versions_{};
+};
+
+// Bytes of requests and answers, as the wire has them; injected, for core doesn't know the wire.
+struct ValueCodec {
+  std::function<base::SecretBuffer(const Tokenize&)> tokenize_bytes;
+  std::function<std::vector<std::uint8_t>(const Answer&)> answer_bytes;
+  std::function<base::Result<Answer>(std::span<const std::uint8_t>)> read_answer;
+};
+
+// Thread-safe as a whole; settings and BIN table are replaced as shared immutable snapshots.
+struct Services {
+  Crypto& crypto;
+  const base::Clock& clock;
+  ClientDirectory& clients;
+  RevealBudget& reveals;
+  InvocationMeter& invocations;
+  ActiveKeys& keys;
+  IdempotencyGuard& idempotency;
+  MissGuard& misses;
+  ValueCodec codec;
+  std::function<std::string()> metrics_text;
+
+  base::Snapshot<Settings> settings{std::make_shared<const Settings>()};
+  base::Snapshot<BinTable> bins{std::make_shared<const BinTable>()};
+};
+
+}  // namespace cardvault::core

@@ -1,0 +1,386 @@
+#include "vault/core/tokenize.h"
+
+#include <algorithm>
+
+#include "vault/core/record.h"
+#include "vault/core/text_form.h"
+
+namespace cardvault::core {
+
+using base::Code;
+
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::uint32_t kMonthDays = 30;
+constexpr std::int64_t kIdempotencyMs = kDayMs;
+
+std::uint32_t day_of(std::int64_t now_ms) { return static_cast<std::uint32_t>(now_ms / kDayMs); }
+
+void roll_windows(CustomerRow& customer, std::uint32_t today) {
+  if (customer.day != today) {
+    customer.day = today;
+    customer.day_used = 0;
+  }
+  if (customer.month_used == 0 || today >= customer.month_start + kMonthDays) {
+    customer.month_start = today;
+    customer.month_used = 0;
+  }
+}
+
+void charge(CustomerRow& customer) {
+  ++customer.day_used;
+  ++customer.month_used;
+}
+
+// Seconds until the exhausted budget's window ends; 0 while there is budget.
+std::uint32_t budget_wait_s(const CustomerRow& customer, const Settings& settings,
+                            std::int64_t now_ms) {
+  std::int64_t until = 0;
+  if (settings.pan_budget_day != 0 && customer.day_used >= settings.pan_budget_day) {
+    until = (std::int64_t{customer.day} + 1) * kDayMs;
+  }
+  if (settings.pan_budget_month != 0 && customer.month_used >= settings.pan_budget_month) {
+    until = std::max(until, (std::int64_t{customer.month_start} + kMonthDays) * kDayMs);
+  }
+  return until == 0 ? 0 : static_cast<std::uint32_t>((until - now_ms) / 1000 + 1);
+}
+
+std::string map_key(const Fingerprint& fp) { return std::string(base::as_text(fp)); }
+
+}  // namespace
+
+TokenizeOperation::TokenizeOperation(Services& services, Authorized<Tokenize> request)
+    : Operation(services), request_in_(std::move(request)) {}
+
+void TokenizeOperation::prepare(Reader& reader) {
+  settings_ = services_.settings.load();
+  const std::vector<TokenizeItem>& requests = request_in_.request().items;
+  whole_failure_.reset();
+  replayed_.reset();
+  customers_.clear();
+  items_.clear();
+  items_.resize(requests.size());
+  if (!request_in_.request().idempotency_key.empty()) {
+    if (auto ready = prepare_idempotency(reader); !ready) {
+      whole_failure_ = failure_of(ready.error());
+    }
+    if (whole_failure_ || replayed_) return;
+  }
+  for (std::size_t i = 0; i < requests.size(); ++i) prepare_item(reader, requests[i], items_[i]);
+}
+
+base::Result<void> TokenizeOperation::prepare_idempotency(Reader& reader) {
+  const Tokenize& request = request_in_.request();
+  const std::string& client = request_in_.principal().id();
+  if (contains_pan(request.idempotency_key)) {
+    return base::fail(Code::kInvalidIdempotencyKey, "tokenize.idempotency");
+  }
+  if (!hold_) {
+    auto hold = services_.idempotency.take(client, request.idempotency_key);
+    if (!hold) return base::fail(Code::kIdempotencyRunning, "tokenize.idempotency");
+    hold_ = std::move(hold);
+  }
+  const base::SecretBuffer body = services_.codec.tokenize_bytes(request);
+  const KeyRef key = services_.keys.get(KeyPurpose::kIdIndex);
+  auto mac = services_.crypto.mac(key, body);
+  if (!mac) return std::unexpected(mac.error());
+  std::copy_n(mac->begin(), body_fp_.size(), body_fp_.begin());
+  body_fp_version_ = key.version;
+
+  auto row = reader.idempotency(client, request.idempotency_key);
+  if (!row) return std::unexpected(row.error());
+  if (!*row || (*row)->created_ms + kIdempotencyMs <= services_.clock.now_ms()) return {};
+  if ((*row)->body_fp != body_fp_) {
+    return base::fail(Code::kIdempotencyMismatch, "tokenize.idempotency");
+  }
+  auto answer = services_.codec.read_answer((*row)->answer);
+  if (!answer) return std::unexpected(answer.error());
+  replayed_ = std::move(*answer);
+  return {};
+}
+
+void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request, Item& item) {
+  auto card = check_card(request, *settings_, *services_.bins.load(), services_.clock.now_ms());
+  if (!card) {
+    item.failure = failure_of(card.error());
+    return;
+  }
+  item.anonymous = request.customer.empty();
+  if (item.anonymous &&
+      !request_in_.principal().permissions.has(Permission::kTokenizeAnonymous)) {
+    item.failure = Failure{Code::kCustomerRequired, 0};
+    return;
+  }
+  item.chargeable = card->refused.has_value();
+  item.card = std::move(*card);
+  const auto ready = [&]() -> base::Result<void> {
+    auto fp = pan_fingerprint(services_, item.card->pan);
+    if (!fp) return std::unexpected(fp.error());
+    item.fp = *fp;
+    item.fp_version = services_.keys.get(KeyPurpose::kPanIndex).version;
+    if (!item.anonymous) {
+      if (auto found = find_customer(reader, request, item); !found) return found;
+    }
+    if (item.chargeable) return {};
+    if (item.customer.row != 0) {
+      auto known = reader.card_of(item.customer.row, item.fp);
+      if (!known) return std::unexpected(known.error());
+      if (*known) {
+        auto row = reader.card(**known);
+        if (!row) return std::unexpected(row.error());
+        if (*row && !ttl_ended(**row, services_.clock.now_ms())) {
+          return renew_row(request, item, std::move(**row));
+        }
+      }
+    }
+    return make_row(request, item);
+  }();
+  if (!ready) item.failure = failure_of(ready.error());
+}
+
+base::Result<void> TokenizeOperation::find_customer(Reader& reader, const TokenizeItem& request,
+                                                    Item& item) {
+  auto fp = name_fingerprint(services_, request.customer.expose());
+  if (!fp) return std::unexpected(fp.error());
+  if (const auto seen = customers_.find(map_key(*fp)); seen != customers_.end()) {
+    item.customer = seen->second;
+    return {};
+  }
+  auto row = reader.customer(*fp);
+  if (!row) return std::unexpected(row.error());
+  if (*row) {
+    item.customer = std::move(**row);
+  } else {
+    item.customer.name_fp = *fp;
+    item.customer.name_fp_version = services_.keys.get(KeyPurpose::kIdIndex).version;
+    if (auto ok = services_.crypto.random(item.customer.id); !ok) return ok;
+    if (auto ok = seal_name(services_, request.customer.expose(), item.customer); !ok) return ok;
+  }
+  customers_.emplace(map_key(*fp), item.customer);
+  return {};
+}
+
+base::Result<void> TokenizeOperation::make_row(const TokenizeItem& request, Item& item) {
+  std::array<std::uint8_t, Token::kRandomBytes> random{};
+  if (auto ok = services_.crypto.random(random); !ok) return ok;
+  const std::int64_t now = services_.clock.now_ms();
+  const Pan& pan = item.card->pan;
+  CardRow row;
+  row.last4 = pan.last4();
+  const Token token = Token::make(request.format, now, row.last4, random);
+  row.id = token.id();
+  row.number = token.number();
+  row.customer_id = item.customer.id;
+  row.fp = item.fp;
+  row.fp_version = item.fp_version;
+  row.bin = pan.bin_digits(settings_->bin_digits_stored);
+  row.digits = static_cast<std::uint8_t>(pan.size());
+  row.brand = item.card->brand;
+  row.country = item.card->country;
+  row.currency = item.card->currency;
+  row.expiry = item.card->expiry;
+  row.created_ms = now;
+  row.expires_ms = request.ttl_s == 0 ? 0 : now + std::int64_t{request.ttl_s} * 1000;
+  row.metadata = request.metadata;
+  if (auto ok = seal_card(services_, pan, row); !ok) return ok;
+  item.fresh = std::move(row);
+  return {};
+}
+
+base::Result<void> TokenizeOperation::renew_row(const TokenizeItem& request, Item& item,
+                                                CardRow row) {
+  if (!request.expiry.empty() && row.expiry != item.card->expiry) {
+    row.expiry = item.card->expiry;
+    if (auto ok = seal_card(services_, item.card->pan, row); !ok) return ok;
+  }
+  item.renewed = std::move(row);
+  return {};
+}
+
+// Before the first write: does what was prepared fit what is stored now? Otherwise prepare again.
+base::Result<void> TokenizeOperation::check_still_fits(Transaction& tx) {
+  const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
+  for (const Item& item : items_) {
+    if (item.failure) continue;
+    if (item.fresh && item.fresh->number != 0) {
+      auto taken = tx.numeric(item.fresh->number);
+      if (!taken) return std::unexpected(taken.error());
+      if (*taken) return conflict;
+    }
+    if (item.anonymous) continue;
+    auto customer = tx.customer(item.customer.name_fp);
+    if (!customer) return std::unexpected(customer.error());
+    if (!*customer) {
+      if (item.customer.row != 0) return conflict;
+      continue;
+    }
+    if ((*customer)->id != item.customer.id) return conflict;
+    if (item.chargeable) continue;
+    auto known = tx.card_of((*customer)->row, item.fp);
+    if (!known) return std::unexpected(known.error());
+    if (item.renewed && (!*known || **known != item.renewed->id)) return conflict;
+    if (!item.fresh || !*known) continue;
+    // Prepared as new, but a concurrent request stored the card first: only fits where its TTL ended.
+    auto row = tx.card(**known);
+    if (!row) return std::unexpected(row.error());
+    if (*row && !ttl_ended(**row, services_.clock.now_ms())) return conflict;
+  }
+  return {};
+}
+
+base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) {
+  answer_ = {};
+  const Tokenize& request = request_in_.request();
+  const Principal& principal = request_in_.principal();
+  if (whole_failure_ || replayed_) {
+    Event e = event(principal, "tokenize");
+    if (whole_failure_) e.outcome = base::code_name(whole_failure_->code);
+    if (replayed_) e.details.emplace_back("replay", "true");
+    events.add(e);
+    return {};
+  }
+  if (!request.idempotency_key.empty()) {
+    auto row = tx.idempotency(principal.id(), request.idempotency_key);
+    if (!row) return std::unexpected(row.error());
+    if (*row && (*row)->created_ms + kIdempotencyMs > services_.clock.now_ms()) {
+      return base::fail(Code::kConflict, "tokenize.idempotency");
+    }
+  }
+  if (auto fits = check_still_fits(tx); !fits) return fits;
+
+  answer_.batch = request.batch;
+  bool keep = !request.idempotency_key.empty();
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    Event e = event(principal, "tokenize");
+    auto outcome = decide(tx, request.items[i], items_[i], e);
+    if (!outcome) return std::unexpected(outcome.error());
+    if (const auto* failure = std::get_if<Failure>(&*outcome)) {
+      e.outcome = base::code_name(failure->code);
+      keep = keep && !is_vault_failure(failure->code);
+    }
+    events.add(e);
+    answer_.items.push_back(std::move(*outcome));
+  }
+  if (!keep) return {};
+  return tx.put_idempotency(principal.id(), request.idempotency_key,
+                            {body_fp_, body_fp_version_, services_.codec.answer_bytes(answer_),
+                             services_.clock.now_ms()});
+}
+
+base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
+                                                        const TokenizeItem& request, Item& item,
+                                                        Event& event) {
+  if (item.failure) return *item.failure;
+  event.fingerprint = fingerprint_text(item.fp, item.fp_version);
+  CustomerRow customer;  // row 0: none
+  if (!item.anonymous) {
+    auto row = tx.customer(item.customer.name_fp);
+    if (!row) return std::unexpected(row.error());
+    if (*row) {
+      customer = std::move(**row);
+    } else {
+      customer = item.customer;
+      auto inserted = tx.insert_customer(customer);
+      if (!inserted) return std::unexpected(inserted.error());
+      customer.row = *inserted;
+    }
+    event.customer = to_hex(customer.id);
+    if (customer.frozen) return Failure{Code::kCustomerFrozen, 0};
+    const std::int64_t now = services_.clock.now_ms();
+    roll_windows(customer, day_of(now));
+    if (const auto wait = budget_wait_s(customer, *settings_, now); wait != 0) {
+      return Failure{Code::kPanBudgetExhausted, wait};
+    }
+  }
+  if (item.chargeable) {
+    return refuse(tx, customer, item, {*item.card->refused, 0});
+  }
+  if (customer.row != 0) {
+    auto known = tx.card_of(customer.row, item.fp);
+    if (!known) return std::unexpected(known.error());
+    if (*known) {
+      auto row = tx.card(**known);
+      if (!row) return std::unexpected(row.error());
+      if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
+      if (!ttl_ended(**row, services_.clock.now_ms())) {
+        event.resource = Token::from_store((*row)->id, (*row)->number).text();
+        event.key_version = (*row)->key_version;
+        event.details.emplace_back("duplicate", "true");
+        return repeat(tx, request, item, std::move(**row));
+      }
+      if (auto gone = tx.delete_card(**row); !gone) return std::unexpected(gone.error());
+    }
+    auto count = tx.count_cards(customer.row);
+    if (!count) return std::unexpected(count.error());
+    if (settings_->cards_per_customer != 0 && *count >= settings_->cards_per_customer) {
+      return refuse(tx, customer, item, {Code::kCardLimitReached, 0});
+    }
+  }
+  event.resource = Token::from_store(item.fresh->id, item.fresh->number).text();
+  event.key_version = item.fresh->key_version;
+  return insert(tx, customer, item);
+}
+
+base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, CustomerRow& customer,
+                                                        const Item& item, Failure failure) {
+  if (customer.row == 0) return failure;
+  const std::uint32_t today = day_of(services_.clock.now_ms());
+  auto seen = tx.pan_refused(customer.row, item.fp, today - kMonthDays);
+  if (!seen) return std::unexpected(seen.error());
+  if (*seen) return failure;
+  charge(customer);
+  if (auto ok = tx.add_refused_pan(customer.row, item.fp, today); !ok) {
+    return std::unexpected(ok.error());
+  }
+  if (auto ok = tx.update_customer(customer); !ok) return std::unexpected(ok.error());
+  return failure;
+}
+
+base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, CustomerRow& customer,
+                                                        Item& item) {
+  item.fresh->customer = customer.row;
+  if (auto ok = tx.insert_card(*item.fresh); !ok) return std::unexpected(ok.error());
+  if (customer.row != 0) {
+    charge(customer);
+    if (auto ok = tx.update_customer(customer); !ok) return std::unexpected(ok.error());
+  }
+  return card_view(*item.fresh, services_.clock.now_ms());
+}
+
+base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
+                                                        const TokenizeItem& request, Item& item,
+                                                        CardRow existing) {
+  const std::int64_t now = services_.clock.now_ms();
+  bool changed = false;
+  // Without a prepared renewal the earlier card is of this very batch: the first of equals decides.
+  if (item.renewed && item.renewed->expiry != existing.expiry && !request.expiry.empty()) {
+    existing.expiry = item.renewed->expiry;
+    existing.sealed = std::move(item.renewed->sealed);
+    existing.key_version = item.renewed->key_version;
+    changed = true;
+  }
+  const std::int64_t wanted = request.ttl_s == 0 ? 0 : now + std::int64_t{request.ttl_s} * 1000;
+  if (existing.expires_ms != 0 && (wanted == 0 || wanted > existing.expires_ms)) {
+    existing.expires_ms = wanted;
+    changed = true;
+  }
+  if (!request.metadata.empty() && request.metadata != existing.metadata) {
+    existing.metadata = request.metadata;
+    changed = true;
+  }
+  if (changed) {
+    if (auto ok = tx.update_card(existing); !ok) return std::unexpected(ok.error());
+  }
+  CardView view = card_view(existing, now);
+  view.duplicate = true;
+  return view;
+}
+
+Answer TokenizeOperation::take_answer() {
+  if (whole_failure_) return *whole_failure_;
+  if (replayed_) return std::move(*replayed_);
+  return std::move(answer_);
+}
+
+}  // namespace cardvault::core

@@ -1,0 +1,138 @@
+#include "vault/daemon/admin.h"
+
+#include <charconv>
+
+#include "vault/daemon/admin_answers.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::handlers() {
+  static const std::map<std::string, Handler, std::less<>> kHandlers = {
+      {"status", &AdminService::status},
+      {"doctor", &AdminService::doctor},
+      {"key.list", &AdminService::key_list},
+      {"client.add", &AdminService::client_add},
+      {"client.list", &AdminService::client_list},
+      {"client.revoke", &AdminService::client_change},
+      {"client.freeze", &AdminService::client_change},
+      {"client.release", &AdminService::client_change},
+      {"customer.freeze", &AdminService::customer_change},
+      {"customer.unfreeze", &AdminService::customer_change},
+      {"bin.import", &AdminService::bin_import},
+      {"bin.lookup", &AdminService::bin_lookup},
+      {"token.inspect", &AdminService::token_inspect},
+      {"token.freeze", &AdminService::token_change},
+      {"token.unfreeze", &AdminService::token_change},
+      {"token.delete", &AdminService::token_change},
+      {"audit.tail", &AdminService::audit_tail},
+      {"backup", &AdminService::backup},
+      {"clock.confirm", &AdminService::clock_confirm},
+      {"reload", &AdminService::reload}};
+  return kHandlers;
+}
+
+AdminService::AdminService(Vault& vault, std::function<std::string()> reload)
+    : vault_(vault), reload_(std::move(reload)) {}
+
+std::string AdminService::Call::argument(std::string_view name) const {
+  for (const auto& [key, value] : request.arguments) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+std::uint64_t AdminService::Call::number(std::string_view name, std::uint64_t fallback) const {
+  const std::string text = argument(name);
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return !text.empty() && error == std::errc() && end == text.data() + text.size() ? value
+                                                                                   : fallback;
+}
+
+wire::AdminAnswer refusal(Code code, std::string message) {
+  wire::AdminAnswer answer;
+  answer.ok = false;
+  answer.code = code;
+  answer.message = std::move(message);
+  return answer;
+}
+
+wire::AdminAnswer failed(const base::Error& error) {
+  switch (error.code) {
+    case Code::kTokenNotFound:
+      return refusal(error.code, "no such token");
+    case Code::kInvalidToken:
+      return refusal(error.code, "that is not a token: tok_ and 26 characters, or 19 digits from 7");
+    case Code::kNotFound:
+      return refusal(error.code, "not found");
+    case Code::kStorageFull:
+      return refusal(error.code, "the disk is full: free space, the vault goes on by itself");
+    case Code::kHsmUnavailable:
+      return refusal(error.code, "the HSM does not answer: see `cardvault doctor`");
+    default:
+      return refusal(error.code, std::string(base::code_name(error.code)) + " in " +
+                                     error.operation + " (" + std::to_string(error.number) + ")");
+  }
+}
+
+wire::AdminAnswer success(std::string message) {
+  wire::AdminAnswer answer;
+  answer.message = std::move(message);
+  return answer;
+}
+
+core::Event AdminService::event(const Call& call) const {
+  core::Event event = vault_.system_event(call.request.verb);
+  event.actor = "operator:" + call.operator_name;
+  event.gate = "admin";
+  return event;
+}
+
+base::Result<void> AdminService::record(core::Event event) {
+  return vault_.commit([&](core::Transaction&, core::EventSink& events) -> base::Result<void> {
+    events.add(event);
+    return {};
+  });
+}
+
+void AdminService::refuse_stranger(std::uint32_t uid) {
+  core::Event event = vault_.system_event("admin.connect");
+  event.actor = "uid:" + std::to_string(uid);
+  event.gate = "admin";
+  event.outcome = base::code_name(Code::kNotAllowed);
+  vault_.announce({std::move(event)});
+}
+
+wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::string& operator_name,
+                                    const Emit& emit) {
+  const Call call{request, operator_name, emit};
+  const auto handler = handlers().find(request.verb);
+  if (handler == handlers().end()) {
+    return refusal(Code::kInvalidArgument, "this vault does not know '" + request.verb +
+                                               "': the tool and the daemon differ in version");
+  }
+  if (!request.operator_name.empty() && request.operator_name != operator_name) {
+    return refusal(Code::kNotAllowed, "this user is operator '" + operator_name +
+                                          "', not '" + request.operator_name + "'");
+  }
+  return (this->*handler->second)(call);
+}
+
+wire::AdminAnswer AdminService::reload(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  return success(reload_());
+}
+
+wire::AdminAnswer AdminService::clock_confirm(const Call& call) {
+  core::Event done = event(call);
+  done.details.emplace_back("offset_ms", std::to_string(vault_.clock().offset_ms()));
+  if (auto ok = record(done); !ok) return failed(ok.error());
+  vault_.clock().confirm();
+  vault_.save_state();
+  return success("the clock is trusted again; vault time is " +
+                 base::format_time(vault_.clock().now_ms()));
+}
+
+}  // namespace cardvault::daemon

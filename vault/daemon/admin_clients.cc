@@ -1,0 +1,168 @@
+// Verbs about clients and customers.
+#include <algorithm>
+#include <sstream>
+
+#include "vault/core/card_check.h"
+#include "vault/core/record.h"
+#include "vault/core/text_form.h"
+#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_answers.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+namespace {
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> out;
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) {
+    if (!part.empty()) out.push_back(part);
+  }
+  return out;
+}
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
+  return out;
+}
+
+std::string state_of(const core::Client& client) {
+  return client.revoked ? "revoked" : client.frozen ? "frozen" : "active";
+}
+
+}  // namespace
+
+wire::AdminAnswer AdminService::client_add(const Call& call) {
+  core::Client client;
+  client.id = call.argument("id");
+  client.san = call.argument("san");
+  client.spki_sha256 = call.argument("spki");
+  client.purposes = split(call.argument("purposes"));
+  client.rate_per_s = static_cast<std::uint32_t>(call.number("rate", 0));
+  client.reveals_per_hour = static_cast<std::uint32_t>(call.number("reveals_per_hour", 0));
+  client.reveals_per_day = static_cast<std::uint32_t>(call.number("reveals_per_day", 0));
+  client.created_ms = vault_.clock().now_ms();
+  const auto permissions = core::Permissions::parse(split(call.argument("permissions")));
+  if (!core::valid_client_id(client.id)) {
+    return refusal(Code::kInvalidArgument,
+                   "a client id is 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter "
+                   "or digit");
+  }
+  if (!permissions) {
+    return refusal(Code::kInvalidArgument,
+                   "unknown permission; known are: " +
+                       join(core::Permissions{UINT32_MAX}.names()));
+  }
+  client.permissions = *permissions;
+  std::array<std::uint8_t, 32> pin{};
+  if (client.san.empty() == client.spki_sha256.empty() ||
+      (!client.spki_sha256.empty() && !core::from_hex(client.spki_sha256, pin))) {
+    return refusal(Code::kInvalidArgument,
+                   "name the client's certificate by exactly one of: its SPKI pin (SHA-256, 64 "
+                   "hex digits), or a subject alternative name");
+  }
+  for (const std::string& purpose : client.purposes) {
+    if (purpose != "*" && !core::valid_client_id(purpose)) {
+      return refusal(Code::kInvalidArgument, "a purpose is a short name, or *");
+    }
+  }
+  for (const auto& known : vault_.services().clients.all()) {
+    if (known->id == client.id) {
+      return refusal(Code::kAlreadyExists, "there is a client '" + client.id +
+                                               "' already: revoked and frozen ones keep their id");
+    }
+    if ((!client.san.empty() && known->san == client.san) ||
+        (!client.spki_sha256.empty() && known->spki_sha256 == client.spki_sha256)) {
+      return refusal(Code::kAlreadyExists,
+                     "client '" + known->id + "' is registered for this certificate already");
+    }
+  }
+  core::Event done = event(call);
+  done.resource = client.id;
+  done.details = {{"permissions", join(client.permissions.names())},
+                  {"purposes", join(client.purposes)}};
+  if (auto ok = vault_.commit([&](core::Transaction& tx, core::EventSink& events) {
+        events.add(done);
+        return tx.put_client(client);
+      });
+      !ok) {
+    return failed(ok.error());
+  }
+  vault_.services().clients.put(client);
+  return success("client '" + client.id + "' may connect now");
+}
+
+wire::AdminAnswer AdminService::client_list(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  wire::AdminAnswer answer;
+  answer.columns = {"client", "state", "permissions", "purposes", "certificate", "created"};
+  for (const auto& client : vault_.services().clients.all()) {
+    answer.rows.push_back({client->id, state_of(*client), join(client->permissions.names()),
+                           join(client->purposes),
+                           client->san.empty() ? "spki:" + client->spki_sha256 : client->san,
+                           base::format_time(client->created_ms)});
+  }
+  return answer;
+}
+
+wire::AdminAnswer AdminService::client_change(const Call& call) {
+  const auto known = vault_.services().clients.by_id(call.argument("id"));
+  if (!known) return refusal(Code::kNotFound, "no such client: see `cardvault client list`");
+  core::Client client = *known;
+  if (call.request.verb == "client.revoke") {
+    client.revoked = true;
+  } else {
+    if (client.revoked) {
+      return refusal(Code::kNotAllowed, "client '" + client.id + "' is revoked for good");
+    }
+    client.frozen = call.request.verb == "client.freeze";
+  }
+  core::Event done = event(call);
+  done.resource = client.id;
+  if (auto ok = vault_.commit([&](core::Transaction& tx, core::EventSink& events) {
+        events.add(done);
+        return tx.put_client(client);
+      });
+      !ok) {
+    return failed(ok.error());
+  }
+  vault_.services().clients.put(client);
+  if (call.request.verb == "client.release") vault_.services().reveals.reset(client.id);
+  return success("client '" + client.id + "' is " + state_of(client));
+}
+
+wire::AdminAnswer AdminService::customer_change(const Call& call) {
+  const base::SecretText name(call.argument("customer"));
+  if (!core::check_customer(name.expose())) {
+    return refusal(Code::kInvalidCustomer, "that is no customer's identifier");
+  }
+  const auto fp = core::name_fingerprint(vault_.services(), name.expose());
+  if (!fp) return failed(fp.error());
+  const bool frozen = call.request.verb == "customer.freeze";
+  core::Event done = event(call);
+  bool found = false;
+  const auto changed = vault_.commit(
+      [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        auto row = tx.customer(*fp);
+        if (!row) return std::unexpected(row.error());
+        found = row->has_value();
+        if (found) {
+          done.customer = core::to_hex((*row)->id);
+          (*row)->frozen = frozen;
+          if (auto ok = tx.update_customer(**row); !ok) return ok;
+        } else {
+          done.outcome = base::code_name(Code::kNotFound);
+        }
+        events.add(done);
+        return {};
+      });
+  if (!changed) return failed(changed.error());
+  if (!found) return refusal(Code::kNotFound, "the vault holds no card of this customer");
+  return success(frozen ? "the customer is frozen: no card of theirs is shown or stored"
+                        : "the customer is unfrozen");
+}
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,185 @@
+// Verbs about the vault as a whole: status, findings, keys, log, backup.
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <thread>
+
+#include "hsm/error.h"
+#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_answers.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+namespace {
+
+constexpr std::uint64_t kTailLines = 200;  // of a frame: an event is well below 4 KiB
+constexpr auto kFollowPause = std::chrono::milliseconds(300);
+
+std::string_view state_name(core::KeyState state) {
+  switch (state) {
+    case core::KeyState::kActive: return "active";
+    case core::KeyState::kDecryptOnly: return "decrypt only";
+    case core::KeyState::kRetired: return "retired";
+    case core::KeyState::kDestroyed: return "destroyed";
+  }
+  return "";
+}
+
+}  // namespace
+
+wire::AdminAnswer AdminService::status(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  const core::ReadyAnswer ready = vault_.ready();
+  const auto token = vault_.token().description();
+  wire::AdminAnswer answer;
+  answer.columns = {"field", "value"};
+  answer.rows = {{"state", ready.state},
+                 {"time", base::format_time(vault_.clock().now_ms())},
+                 {"token", token.label},
+                 {"device", token.manufacturer + " " + token.model},
+                 {"events", std::to_string(vault_.store().next_seq())},
+                 {"clients", std::to_string(vault_.services().clients.all().size())},
+                 {"bin rows", std::to_string(vault_.services().bins.load()->size())},
+                 {"data", vault_.config().data_dir}};
+  for (const std::string& note : ready.notes) answer.rows.push_back({"note", note});
+  return answer;
+}
+
+wire::AdminAnswer AdminService::doctor(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  wire::AdminAnswer answer;
+  answer.columns = {"severity", "what", "what to do"};
+  const auto find = [&](std::string severity, std::string what, std::string todo) {
+    answer.rows.push_back({std::move(severity), std::move(what), std::move(todo)});
+  };
+  const core::ReadyAnswer ready = vault_.ready();
+  if (ready.ready) find("ok", "the vault takes requests", "");
+  for (const std::string& note : ready.notes) {
+    find("warning", note, "for real cards configure a hardware token: [hsm] module and token");
+  }
+  if (vault_.token().state() != hsm::HsmState::kReady) {
+    const base::Error cause = vault_.token().cause();
+    const auto rv = static_cast<unsigned long>(cause.number);
+    find("error", std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " +
+                      cause.operation,
+         hsm::ckr_explanation(rv));
+  } else {
+    find("ok", "the HSM answers", "");
+  }
+  if (const auto store = vault_.store().committer().state(); !store) {
+    find("error", "the store refuses: " + std::string(base::code_name(store.error().code)),
+         store.error().code == Code::kStorageFull
+             ? "free space on the disk of [vault] data_dir; the vault goes on by itself"
+             : "check the disk of [vault] data_dir (dmesg, smartctl); the vault tries each second");
+  } else {
+    find("ok", "the store takes commits", "");
+  }
+  if (!vault_.clock().trusted()) {
+    find("error", "the clock is in doubt by " + std::to_string(vault_.clock().offset_ms()) + " ms",
+         "set the host's clock, then `cardvault clock confirm`");
+  } else {
+    find("ok", "the clock is trusted", "");
+  }
+  if (vault_.services().bins.load()->size() == 0) {
+    find("warning", "the BIN table is empty: every card is refused", "`cardvault bin import FILE`");
+  }
+  if (vault_.services().clients.all().empty()) {
+    find("warning", "no client is registered", "`cardvault client add ID --cert FILE`");
+  }
+  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+    const core::KeyRef key = vault_.services().keys.get(purpose);
+    const auto& meter = vault_.services().invocations;
+    if (meter.used(key) >= meter.limit() / 10 * 9) {
+      find("warning", core::key_label(key) + " is near its 2^32 encryptions (SP 800-38D)",
+           "rotate the key");
+    }
+  }
+  return answer;
+}
+
+wire::AdminAnswer AdminService::key_list(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  auto reader = vault_.store().make_reader();
+  if (!reader) return failed(reader.error());
+  const auto keys = (*reader)->keys();
+  if (!keys) return failed(keys.error());
+  wire::AdminAnswer answer;
+  answer.columns = {"key", "state", "kcv", "created", "invocations reserved"};
+  for (const core::KeyRow& row : *keys) {
+    answer.rows.push_back({core::key_label(row.key), std::string(state_name(row.state)), row.kcv,
+                           base::format_time(row.created_ms),
+                           std::to_string(row.invocations_reserved)});
+  }
+  return answer;
+}
+
+wire::AdminAnswer AdminService::audit_tail(const Call& call) {
+  // Reading the log is one event per session (DESIGN section 7).
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  auto log = vault_.store().make_event_reader();
+  if (!log) return failed(log.error());
+  const bool follow = call.argument("follow") == "true";
+  std::uint64_t left = call.number("limit", 10);
+  const std::uint64_t next = vault_.store().next_seq();
+  std::uint64_t from = call.number("from", next > left ? next - left : 0);
+  wire::AdminAnswer answer;
+  answer.columns = {"seq", "event"};
+  while (follow || left > 0) {
+    const auto lines = (*log)->read(from, follow ? kTailLines : std::min(left, kTailLines));
+    if (!lines) return failed(lines.error());
+    wire::AdminAnswer part;
+    part.columns = answer.columns;
+    for (const store::LogLine& line : *lines) {
+      part.rows.push_back({std::to_string(line.seq), line.json});
+      from = line.seq + 1;
+    }
+    if (!follow) left -= std::min<std::uint64_t>(left, lines->size());
+    if (!follow && (left == 0 || lines->empty())) {
+      answer.rows = std::move(part.rows);
+      return answer;
+    }
+    if (lines->empty()) std::this_thread::sleep_for(kFollowPause);
+    if (!call.emit(std::move(part))) return answer;  // nobody listens any more
+  }
+  return answer;
+}
+
+wire::AdminAnswer AdminService::backup(const Call& call) {
+  const std::filesystem::path target = call.argument("directory");
+  if (!target.is_absolute()) {
+    return refusal(Code::kInvalidArgument, "name the backup's directory by an absolute path");
+  }
+  core::Event done = event(call);
+  if (auto ok = record(done); !ok) return failed(ok.error());
+  std::error_code error;
+  std::filesystem::create_directory(target, error);
+  if (error || !std::filesystem::is_directory(target, error)) {
+    return refusal(Code::kInvalidArgument,
+                   target.string() + " can't be made: the daemon's user must be able to write "
+                                     "there, below [vault] data_dir where it is sandboxed");
+  }
+  ::chmod(target.c_str(), 0700);
+  auto last = std::chrono::steady_clock::now();
+  const auto copied = vault_.store().backup(target, [&](std::int64_t at, std::int64_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(200)) return;
+    last = now;
+    wire::AdminAnswer part;
+    part.columns = {"done", "total"};
+    part.rows = {{std::to_string(at), std::to_string(total)}};
+    static_cast<void>(call.emit(std::move(part)));
+  });
+  if (!copied) {
+    if (copied.error().code == Code::kAlreadyExists) {
+      return refusal(Code::kAlreadyExists, target.string() + " holds a backup already");
+    }
+    return failed(copied.error());
+  }
+  return success("vault.db and reveal.db are in " + target.string() +
+                 "; they hold no card that can be read without the HSM's keys");
+}
+
+}  // namespace cardvault::daemon

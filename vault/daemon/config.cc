@@ -1,0 +1,248 @@
+#include "vault/daemon/config.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <toml++/toml.h>
+
+namespace cardvault::daemon {
+namespace {
+
+using base::StartupError;
+
+constexpr std::int64_t kDayMs = 86'400'000;
+
+// A table of the file: every key that is asked for is known, what remains at the end is refused.
+class Section {
+ public:
+  Section(const toml::table* table, std::string name, const std::string& path)
+      : table_(table), name_(std::move(name)), path_(path) {}
+
+  [[noreturn]] void refuse(std::string_view key, const toml::node* node, std::string_view what) const {
+    std::ostringstream text;
+    text << path_;
+    if (node != nullptr && node->source().begin) text << ":" << node->source().begin.line;
+    text << ": [" << name_ << "] " << key << ": " << what;
+    throw StartupError(text.str());
+  }
+
+  std::string text(std::string_view key, std::string fallback, bool required = false) {
+    const toml::node* node = find(key);
+    if (node == nullptr) {
+      if (required) refuse(key, table_, "is missing");
+      return fallback;
+    }
+    if (const auto value = node->value<std::string>(); value && node->is_string()) return *value;
+    refuse(key, node, "must be a string");
+  }
+
+  std::uint32_t number(std::string_view key, std::uint32_t fallback, std::uint32_t most) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return fallback;
+    const auto value = node->value<std::int64_t>();
+    if (!node->is_integer() || !value || *value < 0 || *value > most) {
+      refuse(key, node, "must be a whole number from 0 to " + std::to_string(most));
+    }
+    return static_cast<std::uint32_t>(*value);
+  }
+
+  bool flag(std::string_view key, bool fallback) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return fallback;
+    if (!node->is_boolean()) refuse(key, node, "must be true or false");
+    return *node->value<bool>();
+  }
+
+  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback) {
+    const toml::node* node = find(key);
+    if (node == nullptr) return fallback;
+    std::vector<std::string> out;
+    if (!node->is_array()) refuse(key, node, "must be a list of strings");
+    for (const toml::node& item : *node->as_array()) {
+      if (!item.is_string()) refuse(key, node, "must be a list of strings");
+      out.push_back(*item.value<std::string>());
+    }
+    return out;
+  }
+
+  const toml::node* find(std::string_view key) {
+    known_.insert(std::string(key));
+    return table_ == nullptr ? nullptr : table_->get(key);
+  }
+
+  void refuse_unknown() const {
+    if (table_ == nullptr) return;
+    for (const auto& [key, node] : *table_) {
+      if (!known_.contains(std::string(key.str()))) {
+        refuse(key.str(), &node, "is not a known key (see vault.toml(5))");
+      }
+    }
+  }
+
+ private:
+  const toml::table* table_;
+  std::string name_;
+  const std::string& path_;
+  std::set<std::string> known_;
+};
+
+void apply_override(toml::table& root, const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw StartupError("override '" + text + "': write section.key=value");
+  }
+  std::string value = text.substr(equals + 1);
+  toml::table parsed;
+  try {
+    parsed = toml::parse("v = " + value);
+  } catch (const toml::parse_error&) {
+    parsed.insert_or_assign("v", value);
+  }
+  toml::table* at = &root;
+  std::istringstream keys(text.substr(0, equals));
+  std::string key;
+  std::string next;
+  std::getline(keys, key, '.');
+  while (std::getline(keys, next, '.')) {
+    if (at->get(key) == nullptr) at->insert(key, toml::table{});
+    at = at->get(key)->as_table();
+    if (at == nullptr) throw StartupError("override '" + text + "': " + key + " is not a section");
+    key = next;
+  }
+  at->insert_or_assign(key, *parsed.get("v"));
+}
+
+const toml::table* sub_table(const toml::table& root, std::string_view name,
+                             const std::string& path) {
+  const toml::node* node = root.get(name);
+  if (node == nullptr) return nullptr;
+  if (!node->is_table()) throw StartupError(path + ": " + std::string(name) + " must be a section");
+  return node->as_table();
+}
+
+void read_policy(const toml::table& root, const std::string& path, core::Settings& settings) {
+  Section policy(sub_table(root, "policy", path), "policy", path);
+  settings.tokenize.countries = policy.texts("countries", settings.tokenize.countries);
+  settings.tokenize.currencies = policy.texts("currencies", settings.tokenize.currencies);
+  settings.cards_per_customer = policy.number("cards_per_customer", 10, 10'000);
+  settings.pan_budget_day = policy.number("pan_budget_day", 10, 1'000'000);
+  settings.pan_budget_month = policy.number("pan_budget_month", 30, 10'000'000);
+  settings.bin_digits_stored = policy.number("bin_digits_stored", 6, 8);
+  if (settings.bin_digits_stored != 0 && settings.bin_digits_stored != 6 &&
+      settings.bin_digits_stored != 8) {
+    policy.refuse("bin_digits_stored", policy.find("bin_digits_stored"), "must be 0, 6 or 8");
+  }
+  const toml::node* purposes = policy.find("purpose");
+  policy.refuse_unknown();
+  if (purposes == nullptr) return;
+  if (!purposes->is_table()) policy.refuse("purpose", purposes, "must be sections");
+  settings.purposes.clear();
+  for (const auto& [name, node] : *purposes->as_table()) {
+    const std::string section = "policy.purpose." + std::string(name.str());
+    Section purpose(node.as_table(), section, path);
+    core::CardPolicy& card = settings.purposes[std::string(name.str())];
+    card.countries = purpose.texts("countries", {});
+    card.currencies = purpose.texts("currencies", {});
+    purpose.refuse_unknown();
+  }
+}
+
+GateConfig read_gate(const toml::node& node, const std::string& path) {
+  Section gate(node.as_table(), "[gate]", path);
+  GateConfig out;
+  out.ceiling.gate = gate.text("name", "", true);
+  out.socket = gate.text("socket", "", true);
+  const toml::node* uid = gate.find("uid");
+  if (uid != nullptr) out.uid = gate.number("uid", 0, UINT32_MAX);
+  out.ceiling.clients = gate.texts("clients", {"*"});
+  const auto permissions = core::Permissions::parse(gate.texts("permissions", {}));
+  if (!permissions) {
+    gate.refuse("permissions", gate.find("permissions"), "names an unknown permission");
+  }
+  out.ceiling.permissions = *permissions;
+  gate.refuse_unknown();
+  return out;
+}
+
+void read_lists(const toml::table& root, const std::string& path, Config& config) {
+  if (const toml::node* gates = root.get("gate"); gates != nullptr) {
+    if (!gates->is_array_of_tables()) throw StartupError(path + ": write gates as [[gate]]");
+    for (const toml::node& gate : *gates->as_array()) {
+      config.gates.push_back(read_gate(gate, path));
+    }
+  }
+  Section admin(sub_table(root, "admin", path), "admin", path);
+  if (const toml::node* list = admin.find("operators"); list != nullptr) {
+    if (!list->is_array()) admin.refuse("operators", list, "must be a list of {uid, name}");
+    for (const toml::node& node : *list->as_array()) {
+      Section one(node.as_table(), "admin.operators", path);
+      config.operators.push_back(
+          {one.number("uid", 0, UINT32_MAX), one.text("name", "", true)});
+      one.refuse_unknown();
+    }
+  }
+  admin.refuse_unknown();
+}
+
+Config from_table(const toml::table& root, const std::string& path) {
+  static const std::set<std::string_view> kSections = {"vault", "hsm",   "policy", "limits",
+                                                       "reveal", "clock", "gate",   "admin"};
+  for (const auto& [key, node] : root) {
+    if (!kSections.contains(key.str())) {
+      throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
+    }
+  }
+  Config config;
+  config.path = path;
+  Section vault(sub_table(root, "vault", path), "vault", path);
+  config.data_dir = vault.text("data_dir", "", true);
+  config.admin_socket = vault.text("admin_socket", "", true);
+  vault.refuse_unknown();
+
+  Section hsm(sub_table(root, "hsm", path), "hsm", path);
+  config.hsm.module = hsm.text("module", "", true);
+  config.hsm.init_args = hsm.text("init_args", "");
+  config.hsm.token_uri = hsm.text("token", "", true);
+  config.hsm.softhsm_conf = hsm.text("softhsm_conf", "");
+  config.hsm.sessions = hsm.number("sessions", 1, 256);
+  config.hsm.call_timeout_ms = hsm.number("call_timeout_ms", 5000, 600'000);
+  config.hsm.session_copies = hsm.flag("session_copies", true);
+  hsm.refuse_unknown();
+
+  read_policy(root, path, config.settings);
+  Section limits(sub_table(root, "limits", path), "limits", path);
+  config.settings.rate_per_s = limits.number("rate_per_s", 2000, 10'000'000);
+  config.settings.numeric_misses_per_minute = limits.number("numeric_misses_per_minute", 30, 100'000);
+  config.queue = std::max(1U, limits.number("queue", 4096, 1'000'000));
+  config.workers = limits.number("workers", 0, 256);
+  limits.refuse_unknown();
+
+  Section reveal(sub_table(root, "reveal", path), "reveal", path);
+  config.settings.reveal.client_per_hour = reveal.number("client_per_hour", 1000, 1'000'000'000);
+  config.settings.reveal.client_per_day = reveal.number("client_per_day", 5000, 1'000'000'000);
+  config.settings.reveal.card_per_day = reveal.number("card_per_day", 20, 1'000'000'000);
+  reveal.refuse_unknown();
+
+  Section clock(sub_table(root, "clock", path), "clock", path);
+  config.max_offline_ms = clock.number("max_offline_days", 30, 3650) * kDayMs;
+  clock.refuse_unknown();
+  read_lists(root, path, config);
+  return config;
+}
+
+}  // namespace
+
+Config read_config(const std::string& path, const std::vector<std::string>& overrides) {
+  toml::table root;
+  try {
+    root = toml::parse_file(path);
+  } catch (const toml::parse_error& error) {
+    std::ostringstream text;
+    text << path << ":" << error.source().begin.line << ": " << error.description();
+    throw StartupError(text.str());
+  }
+  for (const std::string& text : overrides) apply_override(root, text);
+  return from_table(root, path);
+}
+
+}  // namespace cardvault::daemon

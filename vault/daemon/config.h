@@ -1,0 +1,46 @@
+// vault.toml (docs/man/vault.toml.5).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hsm/token_config.h"
+#include "vault/core/identity.h"
+#include "vault/core/settings.h"
+
+namespace cardvault::daemon {
+
+struct GateConfig {
+  std::string socket;         // Unix socket that the gate listens on
+  std::int64_t uid = -1;      // the gate's user, checked on connecting
+  core::Ceiling ceiling;      // with the gate's name
+};
+
+struct Operator {
+  std::uint32_t uid = 0;
+  std::string name;
+};
+
+struct Config {
+  std::string path;           // of the file itself
+  std::string data_dir;
+  std::string admin_socket;
+  hsm::TokenConfig hsm;
+  core::Settings settings;
+  std::uint32_t queue = 4096;            // requests that wait; more get 503
+  std::uint32_t workers = 0;             // 0: one per HSM session
+  std::int64_t max_offline_ms = 0;
+  std::vector<GateConfig> gates;
+  std::vector<Operator> operators;       // empty: root and the daemon's own user
+};
+
+// Reads and checks the file. Throws base::StartupError with file, line and what to write instead;
+// unknown keys are refused. `overrides` are "section.key=value" in TOML syntax (bare words taken as
+// strings), applied on top.
+[[nodiscard]] Config read_config(const std::string& path,
+                                 const std::vector<std::string>& overrides = {});
+
+}  // namespace cardvault::daemon

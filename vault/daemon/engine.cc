@@ -1,0 +1,252 @@
+#include "vault/daemon/engine.h"
+
+#include <array>
+#include <chrono>
+#include <type_traits>
+
+#include "vault/base/check.h"
+#include "vault/base/secret.h"
+#include "vault/core/cards.h"
+#include "vault/core/detokenize.h"
+#include "vault/core/tokenize.h"
+#include "vault/daemon/announcement.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+using core::Failure;
+using core::Response;
+
+namespace {
+
+constexpr std::size_t kTake = 64;                 // operations per read transaction
+constexpr std::uint32_t kUnknownPerSecond = 100;  // refusals of unregistered certificates
+
+std::int64_t monotonic_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::uint32_t cost_of(const core::Request& request) {
+  if (const auto* t = std::get_if<core::Tokenize>(&request)) {
+    return static_cast<std::uint32_t>(t->items.size());
+  }
+  if (const auto* d = std::get_if<core::Detokenize>(&request)) {
+    return static_cast<std::uint32_t>(d->items.size());
+  }
+  return 1;
+}
+
+// What a clock in doubt stops (DESIGN section 8).
+bool is_write(const core::Request& request) {
+  return std::holds_alternative<core::Tokenize>(request) ||
+         std::holds_alternative<core::TokenDelete>(request) ||
+         std::holds_alternative<core::TokenFreeze>(request);
+}
+
+std::string_view outcome_of(const core::Answer& answer) {
+  const auto* failure = std::get_if<Failure>(&answer);
+  if (failure != nullptr) return base::code_name(failure->code);
+  const auto single = [](const auto& a) -> std::string_view {
+    if (a.batch || a.items.size() != 1) return "ok";
+    const auto* f = std::get_if<Failure>(&a.items.front());
+    return f == nullptr ? "ok" : base::code_name(f->code);
+  };
+  if (const auto* t = std::get_if<core::TokenizeAnswer>(&answer)) return single(*t);
+  if (const auto* d = std::get_if<core::DetokenizeAnswer>(&answer)) return single(*d);
+  return "ok";
+}
+
+}  // namespace
+
+Engine::Engine(core::Services& services, core::Committer& committer, Metrics& metrics,
+               FloodCounter& floods, std::size_t queue_bound)
+    : services_(services),
+      committer_(committer),
+      metrics_(metrics),
+      floods_(floods),
+      policy_(services.clients),
+      queue_(queue_bound),
+      // Request ids group events of one request; they start at the time so that restarts differ.
+      next_request_(static_cast<std::uint64_t>(services.clock.now_ms()) << 20) {}
+
+Engine::~Engine() { stop(); }
+
+void Engine::start(unsigned workers, const MakeReader& make_reader) {
+  reserve_invocations();
+  for (unsigned i = 0; i < workers; ++i) {
+    workers_.emplace_back([this, make_reader] { run(make_reader); });
+  }
+}
+
+void Engine::stop() {
+  queue_.close();
+  for (std::thread& worker : workers_) {
+    if (worker.joinable()) worker.join();
+  }
+}
+
+void Engine::run(const MakeReader& make_reader) {
+  const auto reader = make_reader();
+  for (;;) {
+    auto operations = queue_.take(kTake);
+    if (operations.empty()) return;
+    core::Reader& snapshot = reader->begin();
+    for (auto& operation : operations) {
+      operation->prepare(snapshot);
+      committer_.submit(std::move(operation));
+    }
+    reader->end();
+    base::wipe_stack();
+    reserve_invocations();
+  }
+}
+
+void Engine::reserve_invocations() {
+  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+    const core::KeyRef key = services_.keys.get(purpose);
+    const auto total = services_.invocations.wants_reservation(key);
+    if (!total) continue;
+    committer_.submit(std::make_unique<Effect>(
+        [key, total = *total](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
+          auto keys = tx.keys();
+          if (!keys) return std::unexpected(keys.error());
+          for (core::KeyRow& row : *keys) {
+            if (row.key != key) continue;
+            row.invocations_reserved = total;
+            return tx.put_key(row);
+          }
+          return base::fail(Code::kKeyMissing, "engine.reserve");
+        },
+        [this, key, total = *total](const base::Result<core::Receipt>& receipt) {
+          if (receipt) {
+            services_.invocations.reserved(key, total);
+          } else {
+            services_.invocations.reservation_failed(key);
+          }
+        }));
+  }
+}
+
+void Engine::enqueue(std::unique_ptr<core::Operation> operation, std::string_view name,
+                     Reply reply) {
+  const auto started = std::chrono::steady_clock::now();
+  operation->bind(
+      next_request_.fetch_add(1, std::memory_order_relaxed),
+      [this, name, started, reply = std::move(reply)](Response response) mutable {
+        metrics_.request(name, outcome_of(response.answer()),
+                         std::chrono::steady_clock::now() - started);
+        reply(std::move(response));
+      },
+      [this](std::unique_ptr<core::Operation> again) {
+        if (!queue_.push_again(again)) again->abandon({Code::kVaultUnavailable, 1});
+      });
+  if (!queue_.push(operation)) {
+    floods_.add("system", "", "overloaded");
+    operation->abandon({Code::kOverloaded, 1});
+  }
+}
+
+void Engine::refuse(const core::Principal* principal, const core::Ceiling& gate,
+                    const core::Caller& caller, std::string_view operation, Failure failure,
+                    Reply reply) {
+  core::Event event;
+  event.time_ms = services_.clock.now_ms();
+  event.actor = principal == nullptr ? "unknown" : "client:" + principal->id();
+  event.operation = operation;
+  event.outcome = base::code_name(failure.code);
+  event.source = caller.source;
+  event.gate = gate.gate;
+  if (principal == nullptr && !caller.serial.empty()) {
+    event.details.emplace_back("certificate", caller.serial);
+  }
+  enqueue(std::make_unique<core::RefusalOperation>(services_, std::move(event), failure),
+          "refused", std::move(reply));
+}
+
+void Engine::admit(core::Principal principal, const core::Ceiling& gate,
+                   const core::Caller& caller, core::Request request, Reply reply) {
+  const std::string_view name = core::operation_name(request);
+  const core::Principal who = principal;
+  const auto start = [&](auto&& authorized, auto make) {
+    if (!authorized) {
+      refuse(&who, gate, caller, name, core::failure_of(authorized.error()), std::move(reply));
+      return;
+    }
+    enqueue(make(std::move(*authorized)), name, std::move(reply));
+  };
+  const auto with = [&]<class Operation>(std::type_identity<Operation>) {
+    return [this](auto authorized) -> std::unique_ptr<core::Operation> {
+      return std::make_unique<Operation>(services_, std::move(authorized));
+    };
+  };
+  const auto change = [this](auto authorized) -> std::unique_ptr<core::Operation> {
+    return core::CardChangeOperation::make(services_, authorized);
+  };
+  std::visit(
+      [&](auto&& typed) {
+        using T = std::decay_t<decltype(typed)>;
+        if constexpr (std::is_same_v<T, core::Tokenize>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::TokenizeOperation>()));
+        } else if constexpr (std::is_same_v<T, core::Detokenize>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::DetokenizeOperation>()));
+        } else if constexpr (std::is_same_v<T, core::CardsSearch>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::SearchOperation>()));
+        } else if constexpr (std::is_same_v<T, core::TokenGet>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::TokenGetOperation>()));
+        } else if constexpr (std::is_same_v<T, core::Whoami>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::WhoamiOperation>()));
+        } else if constexpr (std::is_same_v<T, core::MetricsRead>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)),
+                with(std::type_identity<core::MetricsOperation>()));
+        } else if constexpr (std::is_same_v<T, core::TokenDelete> ||
+                             std::is_same_v<T, core::TokenFreeze>) {
+          start(policy_.authorize(std::move(principal), std::move(typed)), change);
+        } else {
+          CARDVAULT_CHECK(!"a request that the link or submit() answers itself");
+        }
+      },
+      std::move(request));
+}
+
+void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply) {
+  const std::string_view name = core::operation_name(in.request);
+  const auto* gate_refusal = std::get_if<core::Refused>(&in.request);
+  auto principal = policy_.identify(in.caller, gate);
+  const std::string bucket = principal ? principal->id() : "?unknown";
+  const std::uint32_t rate =
+      !principal ? kUnknownPerSecond
+      : principal->client->rate_per_s != 0 ? principal->client->rate_per_s
+                                           : services_.settings.load()->rate_per_s;
+  if (const auto wait = rates_.take(bucket, rate, cost_of(in.request), monotonic_us());
+      wait != 0) {
+    floods_.add(principal ? "client:" + bucket : "unknown", in.caller.source, "rate_limited");
+    reply(Response::unaudited({Code::kRateLimited, wait}));
+    return;
+  }
+  if (!principal) {
+    refuse(nullptr, gate, in.caller, name,
+           core::failure_of(principal.error()), std::move(reply));
+    return;
+  }
+  if (gate_refusal != nullptr) {
+    // A taken gate could write anything into the name of an operation: only a name goes to the log.
+    const bool named = core::valid_client_id(gate_refusal->operation);
+    refuse(&*principal, gate, in.caller, named ? gate_refusal->operation : "http",
+           {gate_refusal->code, 0}, std::move(reply));
+    return;
+  }
+  if (is_write(in.request) && !services_.clock.trusted()) {
+    reply(Response::unaudited({Code::kClockSuspect, core::retry_after_s(Code::kClockSuspect)}));
+    return;
+  }
+  admit(std::move(*principal), gate, in.caller, std::move(in.request), std::move(reply));
+}
+
+}  // namespace cardvault::daemon

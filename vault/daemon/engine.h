@@ -1,0 +1,73 @@
+// From a decoded request to its response: policy, limits, workers, committer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "protocol/wire/codec.h"
+#include "vault/core/inquiry.h"
+#include "vault/core/operation.h"
+#include "vault/core/policy.h"
+#include "vault/core/rate_limit.h"
+#include "vault/core/services.h"
+#include "vault/daemon/flood.h"
+#include "vault/daemon/metrics.h"
+#include "vault/daemon/work_queue.h"
+
+namespace cardvault::daemon {
+
+// A reader with snapshots: refresh() makes it see all that is committed now.
+class SnapshotReader {
+ public:
+  virtual ~SnapshotReader() = default;
+  virtual core::Reader& begin() = 0;
+  virtual void end() = 0;
+};
+
+// Thread-safe. Replies come on a worker or the committer thread, or at once on the caller's; they
+// must not block.
+class Engine {
+ public:
+  using Reply = std::move_only_function<void(core::Response)>;
+  using MakeReader = std::function<std::unique_ptr<SnapshotReader>()>;
+
+  Engine(core::Services& services, core::Committer& committer, Metrics& metrics,
+         FloodCounter& floods, std::size_t queue_bound);
+  ~Engine();
+  Engine(const Engine&) = delete;             // threads hold its address
+  Engine& operator=(const Engine&) = delete;  // threads hold its address
+
+  void start(unsigned workers, const MakeReader& make_reader);
+  // Takes nothing more in, finishes what is queued. Idempotent.
+  void stop();
+
+  // A request of `gate`'s client. ReadyCheck and Flood are not for the engine.
+  void submit(const core::Ceiling& gate, wire::GateRequest request, Reply reply);
+
+ private:
+  void run(const MakeReader& make_reader);
+  void admit(core::Principal principal, const core::Ceiling& gate, const core::Caller& caller,
+             core::Request request, Reply reply);
+  void refuse(const core::Principal* principal, const core::Ceiling& gate,
+              const core::Caller& caller, std::string_view operation, core::Failure failure,
+              Reply reply);
+  void enqueue(std::unique_ptr<core::Operation> operation, std::string_view name, Reply reply);
+  void reserve_invocations();
+
+  core::Services& services_;
+  core::Committer& committer_;
+  Metrics& metrics_;
+  FloodCounter& floods_;
+  core::Policy policy_;
+  core::RateLimiter rates_;
+  WorkQueue queue_;
+  std::atomic<std::uint64_t> next_request_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,36 @@
+// Refusals that strangers can cause without limit, counted per source and reason and written to the
+// log once in 10 s (DESIGN section 7).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "vault/core/event.h"
+
+namespace cardvault::daemon {
+
+// Thread-safe; beyond kMaxSources the source becomes "*".
+class FloodCounter {
+ public:
+  static constexpr std::size_t kMaxSources = 1000;
+
+  void add(std::string_view actor, std::string_view source, std::string_view reason,
+           std::uint64_t count = 1);
+  // The events for what was counted since the last call.
+  [[nodiscard]] std::vector<core::Event> take(std::int64_t now_ms);
+
+ private:
+  struct Key {
+    std::string actor, source, reason;
+    friend auto operator<=>(const Key&, const Key&) = default;
+  };
+  std::mutex mutex_;
+  std::map<Key, std::uint64_t> counts_;
+};
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,179 @@
+#include "vault/daemon/gate_link.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "vault/base/log.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+using base::fail;
+using base::Level;
+
+namespace {
+
+constexpr int kHelloMs = 5000;
+constexpr auto kRetry = std::chrono::milliseconds(100);
+
+// One read(2) into the frames. False at the end of the connection.
+bool read_some(const Fd& fd, wire::FrameReader& frames) {
+  const auto room = frames.space();
+  ssize_t n = 0;
+  do {
+    n = ::recv(fd.get(), room.data(), room.size(), 0);
+  } while (n < 0 && errno == EINTR);
+  if (n <= 0) return false;
+  frames.filled(static_cast<std::size_t>(n));
+  return true;
+}
+
+}  // namespace
+
+GateLink::GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Ready ready)
+    : config_(config),
+      ceiling_(std::make_shared<const core::Ceiling>(config.ceiling)),
+      engine_(engine),
+      floods_(floods),
+      ready_(std::move(ready)),
+      thread_([this] { run(); }) {}
+
+GateLink::~GateLink() {
+  stop_reading();
+  if (thread_.joinable()) thread_.join();
+  if (connection_ && connection_->outbox) connection_->outbox->flush();
+}
+
+void GateLink::set_ceiling_of(const core::Ceiling& ceiling) {
+  if (ceiling.gate != config_.ceiling.gate) return;
+  ceiling_.store(std::make_shared<const core::Ceiling>(ceiling));
+}
+
+void GateLink::stop_reading() {
+  stopping_ = true;
+  const std::scoped_lock lock(mutex_);
+  if (reading_fd_ >= 0) ::shutdown(reading_fd_, SHUT_RD);
+}
+
+void GateLink::run() {
+  bool told = false;
+  while (!stopping_) {
+    auto fd = connect_unix(config_.socket);
+    if (!fd) {
+      if (!told) {
+        base::log(Level::kNotice, "waiting for gate", {{"gate", config_.ceiling.gate}});
+        told = true;
+      }
+      std::this_thread::sleep_for(kRetry);
+      continue;
+    }
+    const auto peer = peer_credentials(*fd);
+    if (!peer || (config_.uid >= 0 && peer->uid != static_cast<std::uint32_t>(config_.uid))) {
+      base::log(Level::kError, "the socket of a gate belongs to another user than configured",
+                {{"gate", config_.ceiling.gate},
+                 {"uid", peer ? std::to_string(peer->uid) : "unknown"}});
+      std::this_thread::sleep_for(10 * kRetry);
+      continue;
+    }
+    told = false;
+    connection_ = std::make_shared<Connection>();
+    connection_->fd = std::move(*fd);
+    serve();
+    connected_ = false;
+    if (!stopping_) std::this_thread::sleep_for(kRetry);
+  }
+}
+
+base::Result<void> GateLink::say_hello(const Fd& fd, wire::FrameReader& frames) const {
+  base::SecretBuffer hello;
+  wire::encode(hello, 0, wire::Hello{wire::kProtocolVersion, "cardvaultd"});
+  if (auto sent = send_all(fd, hello, kHelloMs); !sent) return sent;
+  for (;;) {
+    auto frame = frames.next();
+    if (!frame) return std::unexpected(frame.error());
+    if (!*frame) {
+      pollfd waiting{fd.get(), POLLIN, 0};
+      if (::poll(&waiting, 1, kHelloMs) <= 0 || !read_some(fd, frames)) {
+        return fail(Code::kVaultUnavailable, "link.hello");
+      }
+      continue;
+    }
+    if ((*frame)->type != wire::FrameType::kHello) {
+      return fail(Code::kInvalidArgument, "link.hello");
+    }
+    const auto theirs = wire::decode_hello((*frame)->payload);
+    if (!theirs) return std::unexpected(theirs.error());
+    if (theirs->version != wire::kProtocolVersion) {
+      return fail(Code::kInvalidArgument, "link.version", theirs->version);
+    }
+    return {};
+  }
+}
+
+void GateLink::serve() {
+  const auto connection = connection_;
+  wire::FrameReader frames;
+  if (auto hello = say_hello(connection->fd, frames); !hello) {
+    base::log(Level::kWarning, "a gate did not greet", hello.error());
+    return;
+  }
+  connection->outbox = std::make_unique<Outbox>(connection->fd);
+  {
+    const std::scoped_lock lock(mutex_);
+    reading_fd_ = connection->fd.get();
+  }
+  connected_ = true;
+  base::log(Level::kInfo, "gate connected", {{"gate", config_.ceiling.gate}});
+  bool well = true;
+  while (well && !stopping_) {
+    auto frame = frames.next();
+    if (!frame) {
+      base::log(Level::kError, "a gate sent a malformed frame", frame.error());
+      break;
+    }
+    well = *frame ? take(connection, **frame) : read_some(connection->fd, frames);
+  }
+  const std::scoped_lock lock(mutex_);
+  reading_fd_ = -1;
+  if (!stopping_) {
+    connection->outbox->close();
+    ::shutdown(connection->fd.get(), SHUT_RDWR);
+    base::log(Level::kNotice, "gate disconnected", {{"gate", config_.ceiling.gate}});
+  }
+}
+
+void GateLink::answer_ready(const std::shared_ptr<Connection>& connection, std::uint64_t id) {
+  const core::Answer answer = ready_();
+  connection->outbox->append([&](base::SecretBuffer& out) { wire::encode(out, id, answer); });
+}
+
+bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::Frame& frame) {
+  if (frame.type != wire::FrameType::kRequest) return false;
+  auto request = wire::decode_request(frame.payload);
+  if (!request) {
+    base::log(Level::kError, "a gate sent a malformed request", request.error());
+    return false;
+  }
+  if (const auto* flood = std::get_if<core::Flood>(&request->request)) {
+    const bool named = core::valid_client_id(flood->reason);
+    floods_.add("gate:" + config_.ceiling.gate, flood->source.substr(0, 64),
+                named ? flood->reason : "unnamed", flood->count);
+    return true;
+  }
+  if (std::holds_alternative<core::ReadyCheck>(request->request)) {
+    answer_ready(connection, frame.id);
+    return true;
+  }
+  engine_.submit(*ceiling_.load(), std::move(*request),
+                 [connection, id = frame.id](core::Response response) {
+                   const core::Answer answer = std::move(response).take();
+                   connection->outbox->append(
+                       [&](base::SecretBuffer& out) { wire::encode(out, id, answer); });
+                 });
+  return true;
+}
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,57 @@
+// The vault's side of the connection to one gate.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "vault/daemon/config.h"
+#include "vault/daemon/engine.h"
+#include "vault/daemon/outbox.h"
+#include "vault/daemon/unix_socket.h"
+
+namespace cardvault::daemon {
+
+// Connects to the gate's socket, checks the gate's user, answers its requests under its ceiling, and
+// connects again when the connection ends. One reading thread per gate.
+class GateLink {
+ public:
+  // ready() says whether the vault may be sent traffic; called on the reading thread.
+  using Ready = std::function<core::ReadyAnswer()>;
+  GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Ready ready);
+  ~GateLink();
+  GateLink(const GateLink&) = delete;             // its thread holds its address
+  GateLink& operator=(const GateLink&) = delete;  // its thread holds its address
+
+  // Ends reading: no more requests come in. Answers still go out until the destructor.
+  void stop_reading();
+  [[nodiscard]] bool connected() const noexcept { return connected_; }
+  // A reload: takes the ceiling if it is this gate's; it holds from the next request on.
+  void set_ceiling_of(const core::Ceiling& ceiling);
+
+ private:
+  struct Connection {
+    Fd fd;
+    std::unique_ptr<Outbox> outbox;  // after fd: ends first
+  };
+  void run();
+  void serve();
+  [[nodiscard]] base::Result<void> say_hello(const Fd& fd, wire::FrameReader& frames) const;
+  [[nodiscard]] bool take(const std::shared_ptr<Connection>& connection, const wire::Frame& frame);
+  void answer_ready(const std::shared_ptr<Connection>& connection, std::uint64_t id);
+
+  const GateConfig config_;
+  base::Snapshot<core::Ceiling> ceiling_;
+  Engine& engine_;
+  FloodCounter& floods_;
+  const Ready ready_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> connected_ = false;
+  std::mutex mutex_;  // guards reading_fd_
+  int reading_fd_ = -1;
+  std::shared_ptr<Connection> connection_;  // the reading thread's; kept for late answers
+  std::thread thread_;
+};
+
+}  // namespace cardvault::daemon

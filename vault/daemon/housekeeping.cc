@@ -1,0 +1,118 @@
+#include "vault/daemon/housekeeping.h"
+
+#include <chrono>
+
+#include "vault/base/log.h"
+#include "vault/core/cards.h"
+#include "vault/core/record.h"
+#include "vault/core/text_form.h"
+
+namespace cardvault::daemon {
+
+namespace {
+constexpr unsigned kFloodSeconds = 10;
+constexpr unsigned kSaveSeconds = 10;
+constexpr unsigned kSweepSeconds = 5;
+constexpr unsigned kExpireSeconds = 300;
+constexpr std::uint32_t kSweepCards = 200;
+constexpr double kKeyWarning = 0.9;  // of 2^32 invocations (SP 800-38D 8.3)
+}  // namespace
+
+Housekeeping::Housekeeping(Vault& vault) : vault_(vault), thread_([this] { run(); }) {}
+
+Housekeeping::~Housekeeping() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Housekeeping::run() {
+  for (unsigned second = 1;; ++second) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, std::chrono::seconds(1), [&] { return stopping_; })) return;
+    }
+    round(second);
+  }
+}
+
+void Housekeeping::round(unsigned second) {
+  watch_clock();
+  watch_keys();
+  set_gauges();
+  if (second % kFloodSeconds == 0) {
+    vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
+  }
+  if (!vault_.store().committer().state()) return;  // latched: nothing else can be written
+  if (second % kSweepSeconds == 0 && vault_.clock().trusted()) sweep_expired();
+  if (second % kSaveSeconds == 0) vault_.save_state();
+  if (second % kExpireSeconds == 0) vault_.store().expire(vault_.clock().now_ms());
+}
+
+void Housekeeping::sweep_expired() {
+  auto reader = vault_.store().make_reader();
+  if (!reader) return;
+  auto rows = (*reader)->expired_cards(vault_.clock().now_ms(), kSweepCards);
+  if (!rows || rows->empty()) return;
+  static_cast<void>(vault_.commit([&](core::Transaction& tx,
+                                      core::EventSink& events) -> base::Result<void> {
+    for (const core::CardRow& row : *rows) {
+      auto now = tx.card(row.id);
+      if (!now) return std::unexpected(now.error());
+      // A repeat may have prolonged its life since.
+      if (!*now || !core::ttl_ended(**now, vault_.clock().now_ms())) continue;
+      if (auto gone = tx.delete_card(**now); !gone) return gone;
+      core::Event event = vault_.system_event("token.expire");
+      event.resource = core::Token::from_store(row.id, row.number).text();
+      event.fingerprint = core::fingerprint_text(row.fp, row.fp_version);
+      if (row.customer != 0) event.customer = core::to_hex(row.customer_id);
+      events.add(event);
+    }
+    return {};
+  }));
+}
+
+void Housekeeping::watch_clock() {
+  static_cast<void>(vault_.clock().now_ms());  // the clock looks at its sources when asked
+  const bool trusted = vault_.clock().trusted();
+  if (trusted == clock_trusted_) return;
+  clock_trusted_ = trusted;
+  if (trusted) {
+    vault_.announce({vault_.system_event("clock.trusted")});
+  } else {
+    vault_.alarm("clock_suspect", {{"offset_ms", std::to_string(vault_.clock().offset_ms())}});
+  }
+}
+
+void Housekeeping::watch_keys() {
+  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+    const core::KeyRef key = vault_.services().keys.get(purpose);
+    const auto& meter = vault_.services().invocations;
+    const std::string label = core::key_label(key);
+    vault_.metrics().key_gauge(label, static_cast<double>(meter.used(key)));
+    if (static_cast<double>(meter.used(key)) >= kKeyWarning * static_cast<double>(meter.limit()) &&
+        warned_keys_.insert(label).second) {
+      vault_.alarm("key_nearly_exhausted", {{"key", label}});
+    }
+  }
+}
+
+void Housekeeping::set_gauges() {
+  Metrics& metrics = vault_.metrics();
+  metrics.gauge("cardvault_ready", "1 while the vault takes requests", vault_.ready().ready ? 1 : 0);
+  metrics.gauge("cardvault_hsm_ready", "1 while the HSM answers",
+                vault_.token().state() == hsm::HsmState::kReady ? 1 : 0);
+  metrics.gauge("cardvault_store_ready", "1 while commits succeed",
+                vault_.store().committer().state() ? 1 : 0);
+  metrics.gauge("cardvault_clock_trusted", "1 while the clock is trusted",
+                vault_.clock().trusted() ? 1 : 0);
+  metrics.gauge("cardvault_audit_events", "Events in the log",
+                static_cast<double>(vault_.store().next_seq()));
+  metrics.gauge("cardvault_bin_rows", "Rows of the BIN table",
+                static_cast<double>(vault_.services().bins.load()->size()));
+}
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,39 @@
+// What the vault does by the clock: floods to the log, expired cards, marks, gauges, warnings.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "vault/daemon/vault.h"
+
+namespace cardvault::daemon {
+
+// A thread of its own, one round a second.
+class Housekeeping {
+ public:
+  explicit Housekeeping(Vault& vault);
+  ~Housekeeping();
+  Housekeeping(const Housekeeping&) = delete;             // its thread holds its address
+  Housekeeping& operator=(const Housekeeping&) = delete;  // its thread holds its address
+
+ private:
+  void run();
+  void round(unsigned second);
+  void sweep_expired();
+  void watch_clock();
+  void watch_keys();
+  void set_gauges();
+
+  Vault& vault_;
+  bool clock_trusted_ = true;
+  std::set<std::string> warned_keys_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,136 @@
+// cardvaultd: the daemon that holds the cards. No network: Unix sockets to the gates, and the admin
+// socket.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <list>
+
+#include "vault/base/log.h"
+#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_server.h"
+#include "vault/daemon/gate_link.h"
+#include "vault/daemon/hardening.h"
+#include "vault/daemon/housekeeping.h"
+#include "vault/daemon/vault.h"
+
+namespace cardvault::daemon {
+namespace {
+
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+// Signals are taken by sigwait on the main thread alone: no thread is interrupted.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+class Daemon {
+ public:
+  Daemon(Config config, std::vector<std::string> overrides)
+      : overrides_(std::move(overrides)), vault_(std::move(config)),
+        admin_(vault_, [this] { return reload(); }) {
+    vault_.announce({vault_.system_event("start")});
+    vault_.start();
+    housekeeping_.emplace(vault_);
+    server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
+    for (const GateConfig& gate : vault_.config().gates) {
+      links_.emplace_back(gate, vault_.engine(), vault_.floods(), [this] { return vault_.ready(); });
+    }
+    base::log(base::Level::kNotice, "cardvaultd is ready");
+  }
+
+  // In-flight requests finish and are answered; nothing new is taken.
+  ~Daemon() {
+    for (GateLink& link : links_) link.stop_reading();
+    server_.reset();
+    housekeeping_.reset();
+    vault_.announce({vault_.system_event("stop")});
+    vault_.stop();
+    links_.clear();
+  }
+  Daemon(const Daemon&) = delete;             // threads hold its address
+  Daemon& operator=(const Daemon&) = delete;  // threads hold its address
+
+  std::string reload() {
+    try {
+      const Config config = read_config(vault_.config().path, overrides_);
+      std::string said = "the configuration holds now";
+      for (const std::string& note : vault_.apply(config)) said += "; " + note;
+      for (const GateConfig& gate : config.gates) {
+        for (GateLink& link : links_) link.set_ceiling_of(gate.ceiling);
+      }
+      base::log(base::Level::kNotice, "configuration reloaded");
+      return said;
+    } catch (const base::StartupError& error) {
+      base::log(base::Level::kError, "the new configuration is refused, the old one holds",
+                {{"why", error.what()}});
+      return std::string("refused, the old configuration holds: ") + error.what();
+    }
+  }
+
+ private:
+  const std::vector<std::string> overrides_;
+  Vault vault_;
+  AdminService admin_;
+  std::optional<Housekeeping> housekeeping_;
+  std::optional<AdminServer> server_;
+  std::list<GateLink> links_;
+};
+
+int run(const std::string& path, const std::vector<std::string>& overrides, bool check) {
+  Config config = read_config(path, overrides);
+  if (check) {
+    std::cout << path << ": good\n";
+    return 0;
+  }
+  const sigset_t signals = block_signals();
+  harden_process();
+  if (!restrict_writes({config.data_dir, directory_of(config.admin_socket), "/dev/null"})) {
+    base::log(base::Level::kWarning, "this kernel has no Landlock: writes are not restricted");
+  }
+  Daemon daemon(std::move(config), overrides);
+  for (;;) {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    if (signal != SIGHUP) break;
+    static_cast<void>(daemon.reload());
+  }
+  base::log(base::Level::kNotice, "stopping");
+  return 0;
+}
+
+}  // namespace
+}  // namespace cardvault::daemon
+
+int main(int argc, char** argv) {
+  CLI::App app("cardvaultd keeps card numbers under keys in an HSM and answers the gates.");
+  std::string path = "/etc/cardvault/vault.toml";
+  std::vector<std::string> overrides;
+  bool check = false;
+  app.add_option("--config", path, "configuration file (vault.toml(5))")->capture_default_str();
+  app.add_option("--set", overrides, "override one key, e.g. --set limits.rate_per_s=100");
+  app.add_flag("--check", check, "read the configuration, say what is wrong, and leave");
+  app.set_version_flag("--version", CARDVAULT_VERSION);
+  app.footer("Signals: SIGHUP reads the configuration again, SIGTERM stops.\n"
+             "Exit codes: 0 stopped, 1 could not start, 2 usage, 70 an HSM call never returned.\n"
+             "Example: cardvaultd --config /etc/cardvault/vault.toml --check");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    return cardvault::daemon::run(path, overrides, check);
+  } catch (const cardvault::base::StartupError& error) {
+    std::fprintf(stderr, "<3>cardvaultd: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,90 @@
+#include "vault/daemon/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace cardvault::daemon {
+
+struct Metrics::Impl {
+  prometheus::Registry registry;
+  prometheus::Family<prometheus::Counter>& requests =
+      prometheus::BuildCounter()
+          .Name("cardvault_requests_total")
+          .Help("Requests answered, by operation and outcome")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& seconds =
+      prometheus::BuildHistogram()
+          .Name("cardvault_request_seconds")
+          .Help("Time in the vault from frame to durable answer")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& alarms = prometheus::BuildCounter()
+                                                        .Name("cardvault_alarms_total")
+                                                        .Help("Alarm events, by kind")
+                                                        .Register(registry);
+  prometheus::Family<prometheus::Gauge>& invocations =
+      prometheus::BuildGauge()
+          .Name("cardvault_key_invocations_used")
+          .Help("GCM invocations used or reserved of 2^32, by key")
+          .Register(registry);
+  std::mutex mutex;
+  // Looked up by name once; the families' own look-up builds a map of labels each time.
+  std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
+  std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
+  std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::request(std::string_view operation, std::string_view outcome,
+                      std::chrono::nanoseconds took) {
+  const std::scoped_lock lock(impl_->mutex);
+  prometheus::Counter*& counter =
+      impl_->counters[{std::string(operation), std::string(outcome)}];
+  if (counter == nullptr) {
+    counter = &impl_->requests.Add(
+        {{"operation", std::string(operation)}, {"outcome", std::string(outcome)}});
+  }
+  auto histogram = impl_->histograms.find(operation);
+  if (histogram == impl_->histograms.end()) {
+    histogram = impl_->histograms
+                    .emplace(operation, &impl_->seconds.Add(
+                                            {{"operation", std::string(operation)}},
+                                            prometheus::Histogram::BucketBoundaries{
+                                                0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                                                0.5, 1, 5}))
+                    .first;
+  }
+  counter->Increment();
+  histogram->second->Observe(std::chrono::duration<double>(took).count());
+}
+
+void Metrics::alarm(std::string_view what) {
+  impl_->alarms.Add({{"kind", std::string(what)}}).Increment();
+}
+
+void Metrics::gauge(const char* name, const char* help, double value) {
+  const std::scoped_lock lock(impl_->mutex);
+  prometheus::Gauge*& gauge = impl_->gauges[name];
+  if (gauge == nullptr) {
+    gauge = &prometheus::BuildGauge().Name(name).Help(help).Register(impl_->registry).Add({});
+  }
+  gauge->Set(value);
+}
+
+void Metrics::key_gauge(std::string_view key, double invocations_used) {
+  impl_->invocations.Add({{"key", std::string(key)}}).Set(invocations_used);
+}
+
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,33 @@
+// What the vault counts, in Prometheus' text format.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "vault/base/result.h"
+
+namespace cardvault::daemon {
+
+// Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  // One request answered: by operation and outcome ("ok" or a code name), with its time in the vault.
+  void request(std::string_view operation, std::string_view outcome,
+               std::chrono::nanoseconds took);
+  void alarm(std::string_view what);
+  // Names as in docs/metrics.md, e.g. "cardvault_queue_length".
+  void gauge(const char* name, const char* help, double value);
+  void key_gauge(std::string_view key, double invocations_used);
+  [[nodiscard]] std::string text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,91 @@
+// The vault put together: store, HSM, domain and engine. Used by cardvaultd, and by the tool while no
+// daemon runs.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hsm/token_crypto.h"
+#include "vault/core/services.h"
+#include "vault/core/vault_clock.h"
+#include "vault/daemon/config.h"
+#include "vault/daemon/engine.h"
+#include "vault/daemon/flood.h"
+#include "vault/daemon/metrics.h"
+#include "vault/store/sqlite_store.h"
+
+namespace cardvault::daemon {
+
+// Thread-safe after construction. Members are declared in the order in which they depend on each
+// other; destruction runs the other way round.
+class Vault {
+ public:
+  // Takes the vault's lock, opens the databases, logs in, loads clients, keys, BIN table, budgets.
+  // Throws StartupError with what to do.
+  explicit Vault(Config config);
+  ~Vault();
+  Vault(const Vault&) = delete;             // threads hold its address
+  Vault& operator=(const Vault&) = delete;  // threads hold its address
+
+  // Starts the workers. Requests come in through engine().
+  void start();
+  // Finishes what is queued, makes it durable, saves the clock and the budgets.
+  void stop();
+
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+  [[nodiscard]] core::Services& services() noexcept { return services_; }
+  [[nodiscard]] core::Committer& committer() noexcept { return store_->committer(); }
+  [[nodiscard]] store::SqliteStore& store() noexcept { return *store_; }
+  [[nodiscard]] hsm::TokenCrypto& token() noexcept { return *crypto_; }
+  [[nodiscard]] core::VaultClock& clock() noexcept { return *clock_; }
+  [[nodiscard]] Engine& engine() noexcept { return *engine_; }
+  [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
+  [[nodiscard]] FloodCounter& floods() noexcept { return floods_; }
+
+  // May this vault be sent traffic, and what should an operator know?
+  [[nodiscard]] core::ReadyAnswer ready();
+  // Settings of a newly read file; what needs a restart is left and named in the returned notes.
+  [[nodiscard]] std::vector<std::string> apply(const Config& config);
+
+  // Runs one decision in the committer's transaction and waits until it is durable.
+  [[nodiscard]] base::Result<void> commit(
+      std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide);
+  // Records events without waiting; alarms are counted and logged too.
+  void announce(std::vector<core::Event> events);
+  void alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details = {});
+  [[nodiscard]] core::Event system_event(std::string operation) const;
+
+  // Makes the reveal counters and the clock's mark durable, at most so much late.
+  void save_state();
+
+ private:
+  [[nodiscard]] std::unique_ptr<store::SqliteStore> open_store();
+  [[nodiscard]] std::unique_ptr<core::VaultClock> open_clock();
+  [[nodiscard]] std::unique_ptr<hsm::TokenCrypto> open_token();
+  void load_keys(core::Reader& reader);
+  void load_budgets(core::Reader& reader);
+  void token_changed(const hsm::HsmEvent& change);
+  [[noreturn]] void token_stuck(std::chrono::milliseconds age);
+
+  Config config_;
+  Metrics metrics_;
+  FloodCounter floods_;
+  std::atomic<const base::Clock*> store_clock_ = nullptr;  // for the store, whose thread starts first
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<core::VaultClock> clock_;
+  core::ClientDirectory clients_;
+  core::RevealBudget reveals_;
+  core::InvocationMeter invocations_;
+  core::ActiveKeys keys_;
+  core::IdempotencyGuard idempotency_;
+  core::MissGuard misses_;
+  std::unique_ptr<hsm::TokenCrypto> crypto_;
+  core::Services services_;
+  std::unique_ptr<Engine> engine_;
+  bool stopped_ = false;
+};
+
+}  // namespace cardvault::daemon
