@@ -290,7 +290,7 @@ Keeper::Catalogue Keeper::describe() const {
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     for (const RingKey& key : keys.of(purpose)) {
       out.keys[key.ref] = {key.sign == SignKind::kEd25519, key.public_key};
-      copied = copied && key.working != key.on_token;
+      copied = copied && (is_signature(purpose) || key.working != key.on_token);
     }
   }
   TokenDescription& token = out.description;

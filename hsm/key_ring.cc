@@ -16,8 +16,7 @@ std::unexpected<base::Error> twice() {
   return refuse(base::Code::kConflict, "two keys have the same label", CKR_OK);
 }
 
-CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key,
-                         unsigned& refused) {
+CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
   // Only what must differ: modules inherit the rest, and a copy can never become less protected
   // (PKCS#11 4.1.3).
   Template wanted;
@@ -28,7 +27,6 @@ CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJ
       !read_flag(fn, session, copy, CKA_EXTRACTABLE).value_or(true)) {
     return copy;
   }
-  ++refused;
   return key;
 }
 
@@ -109,10 +107,10 @@ base::Result<void> KeyRing::add_private_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HA
 void KeyRing::copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
   for (auto& versions : keys_) {
     for (RingKey& key : versions) {
-      key.working = copy_of(fn, session, key.on_token, refused_copies_);
-      if (key.mac_on_token != 0) {
-        key.mac_working = copy_of(fn, session, key.mac_on_token, refused_copies_);
-      }
+      key.working = copy_of(fn, session, key.on_token);
+      if (key.mac_on_token != 0) key.mac_working = copy_of(fn, session, key.mac_on_token);
+      // Signing keys are not modifiable, which keeps SoftHSM from copying them: expected.
+      if (key.working == key.on_token && !is_signature(key.ref.purpose)) ++refused_copies_;
     }
   }
 }

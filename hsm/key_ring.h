@@ -52,7 +52,7 @@ class KeyRing {
   [[nodiscard]] std::span<const RingKey> of(core::KeyPurpose purpose) const noexcept {
     return keys_[static_cast<std::size_t>(purpose)];
   }
-  // How many keys the module refused to copy.
+  // How many encryption and MAC keys the module refused to copy.
   [[nodiscard]] unsigned refused_copies() const noexcept { return refused_copies_; }
 
  private:

@@ -41,7 +41,7 @@ struct TokenDescription {
   bool hardware = false;  // CKF_HW_SLOT, and no known software token: else "not a secure
                           // cryptographic device" (doctor, readiness, report)
   core::Suite suite = core::Suite::kAes256Gcm;
-  bool session_copies = false;  // every key is worked on as a session copy
+  bool session_copies = false;  // of every encryption and MAC key
   std::vector<MechanismFinding> mechanisms;
 };
 

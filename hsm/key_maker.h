@@ -1,0 +1,90 @@
+// Making tokens and keys: for the tool, never the daemon. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hsm/token_config.h"
+#include "hsm/token_crypto.h"
+#include "vault/base/result.h"
+#include "vault/base/secret.h"
+#include "vault/core/crypto.h"
+
+namespace cardvault::hsm {
+
+// 160 random bits from getrandom(2) as 32 characters of base32 (RFC 4648), which every module takes
+// as a PIN (trap 7). Aborts when the kernel has no random bytes.
+[[nodiscard]] base::SecretText random_pin();
+
+struct NewToken {
+  std::string label;        // at most 32 bytes
+  base::SecretText so_pin;  // unused by NSS softoken, which has no security officer
+  base::SecretText user_pin;
+};
+
+// Initialises a free slot of the configured module (C_InitToken, C_InitPIN) and returns the token's
+// URI without pin-source. `config.token_uri` is not read. SoftHSM always has a free slot; NSS
+// softoken's one database token keeps the label its init_args give it (dbTokenDescription='…').
+// kAlreadyExists when a token of that label is there, kNotFound without a free slot, kHsmPinRefused
+// when the module wants other PINs. Throws StartupError as Module does.
+[[nodiscard]] base::Result<std::string> init_token(const TokenConfig& config,
+                                                   const NewToken& token);
+
+// softhsm2.conf(5) for tokens below `token_dir`.
+[[nodiscard]] std::string softhsm_conf_text(const std::string& token_dir);
+
+struct KeyOptions {
+  // Symmetric and seal-sign keys may be wrapped for the custodians' backup (DESIGN 4.1). They stay
+  // CKA_SENSITIVE. audit-sign is never extractable, whatever is said here.
+  bool extractable = true;
+  // Let a module that copies only modifiable keys (SoftHSM) have modifiable symmetric keys, so that
+  // the daemon can work on session copies at three times the speed. Signing keys never are.
+  bool allow_copies = true;
+};
+
+// As read back from the token.
+struct KeyReport {
+  std::string label;
+  std::string kind;  // "AES-256", "HMAC-SHA-256", "EC P-256", "Ed25519"
+  bool on_token = false, private_object = false, sensitive = false, extractable = false,
+       modifiable = false;
+  std::optional<bool> always_sensitive, never_extractable, made_on_token;  // not all modules say
+  std::vector<std::string> uses;  // of "encrypt decrypt sign verify wrap unwrap derive"
+  // Key check value, 5 bytes in hex, and what it is: "CMAC" of the zero block (AES), "HMAC" of a
+  // fixed label, "SHA-256" of the public key. Empty where the module cannot compute it.
+  std::string kcv;
+  std::string kcv_kind;
+  // What is not as the vault makes its keys, in words; empty when all is well.
+  std::vector<std::string> faults;
+};
+
+class KeyMaker {
+ public:
+  // Logs in as user with the PIN of `config.token_uri`'s pin-source, in a writable session. Throws
+  // StartupError when that does not work, saying what to do.
+  [[nodiscard]] static std::unique_ptr<KeyMaker> open(const TokenConfig& config);
+  ~KeyMaker();
+  KeyMaker(const KeyMaker&) = delete;             // owns the login
+  KeyMaker& operator=(const KeyMaker&) = delete;  // owns the login
+
+  // Makes the key (on modules without AES-GCM, or with config.cbc_hmac, an encryption key's second
+  // key "…-mac/N" too), reads its attributes back and checks them. kAlreadyExists when the label is
+  // taken, kMechanismMissing when the module cannot make it, kInternal when what was read back is
+  // not what was asked for: such a key is destroyed again.
+  [[nodiscard]] base::Result<std::vector<KeyReport>> make(core::KeyRef key,
+                                                          const KeyOptions& options = {});
+  // Every key of the vault on the token, by label; each twice-used label is listed twice.
+  [[nodiscard]] base::Result<std::vector<KeyReport>> list();
+  [[nodiscard]] std::vector<MechanismFinding> mechanisms() const;
+  [[nodiscard]] base::Result<SigningPublicKey> public_key(core::KeyRef key);
+
+ private:
+  class Impl;
+  explicit KeyMaker(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cardvault::hsm

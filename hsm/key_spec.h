@@ -1,0 +1,39 @@
+// What the vault's keys are made of: attributes asked for, and read back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hsm/attributes.h"
+#include "hsm/cipher.h"
+#include "hsm/key_maker.h"
+
+namespace cardvault::hsm {
+
+enum class KeyKind : std::uint8_t { kAes, kHmac, kP256, kEd25519 };
+
+struct KeySpec {
+  std::string label;
+  KeyKind kind = KeyKind::kAes;
+  bool extractable = false;
+  bool modifiable = false;
+};
+
+[[nodiscard]] constexpr bool is_pair(KeyKind kind) {
+  return kind == KeyKind::kP256 || kind == KeyKind::kEd25519;
+}
+
+// C_GenerateKey or C_GenerateKeyPair. Returns the secret or private key.
+[[nodiscard]] base::Result<CK_OBJECT_HANDLE> generate(const Channel& channel, const KeySpec& spec);
+
+// Destroys a key just made and its public half.
+void destroy(const Channel& channel, const KeySpec& spec);
+
+// Reads a key back, its KCV included, and lists what differs from how the vault makes such keys.
+[[nodiscard]] KeyReport inspect(const Channel& channel, CK_OBJECT_HANDLE key);
+
+// Whether this module makes session copies of keys that are not modifiable. Makes and drops a
+// session key.
+[[nodiscard]] bool copies_unmodifiable(const Channel& channel);
+
+}  // namespace cardvault::hsm
