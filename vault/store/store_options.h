@@ -21,10 +21,10 @@ struct StoreOptions {
   std::int64_t reader_cache_kib = 8192;
   const char* vfs = nullptr;  // SQLite's file layer; null: the default one
   // Vault time for the store's own events; empty: the wall clock. Committer thread.
-  std::function<std::int64_t()> now_ms;
+  std::function<std::int64_t()> now_ms = {};
   // After a failed commit, when the store works again and before it takes commits: what is kept in
   // memory may differ from the files and has to be read again. Committer thread.
-  std::function<void()> on_recovered;
+  std::function<void()> on_recovered = {};
 };
 
 }  // namespace cardvault::store
