@@ -5,9 +5,8 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <cstdio>
-#include <cstring>
 #include <ctime>
+#include <limits>
 #include <memory>
 
 #include "provisioning/exit_code.h"
@@ -24,7 +23,13 @@ struct Deleter {
 };
 using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using CrlPtr = std::unique_ptr<X509_CRL, Deleter<X509_CRL_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
+
+std::int64_t seconds_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? ::timegm(&parts) : 0;
+}
 
 std::string pin_of(X509* certificate) {
   unsigned char* der = nullptr;
@@ -77,10 +82,16 @@ Certificate read_certificate(const std::string& path) {
   Certificate result{.subject = subject_of(certificate.get()),
                      .spki_sha256 = pin_of(certificate.get()),
                      .sans = sans_of(certificate.get())};
-  std::tm end{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &end);
-  result.not_after = ::timegm(&end);
+  result.not_after = seconds_of(X509_get0_notAfter(certificate.get()));
   return result;
+}
+
+std::int64_t crl_next_update(const std::string& path) {
+  const BioPtr in(BIO_new_file(path.c_str(), "r"));
+  const CrlPtr list(in ? PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!list) throw ToolError(ExitCode::kLocal, path + ": no revocation list in it (PEM)");
+  const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list.get());
+  return next == nullptr ? std::numeric_limits<std::int64_t>::max() / 1000 : seconds_of(next);
 }
 
 }  // namespace cardvault::provisioning

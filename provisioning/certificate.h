@@ -17,4 +17,8 @@ struct Certificate {
 // The first certificate of a PEM file. Throws ToolError(kLocal) when there is none.
 [[nodiscard]] Certificate read_certificate(const std::string& path);
 
+// When a PEM revocation list must be replaced, seconds since 1970 (RFC 5280 5.1.2.5); the end of
+// time when it does not say. Throws ToolError(kLocal) when the file holds none.
+[[nodiscard]] std::int64_t crl_next_update(const std::string& path);
+
 }  // namespace cardvault::provisioning

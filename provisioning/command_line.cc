@@ -10,15 +10,15 @@ constexpr const char* kExitCodes =
     "3 no vault answers; 4 a file on this side can't be read, written or trusted.\n"
     "Data goes to stdout, everything else to stderr.";
 
-int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, int argc,
-                  const char* const* argv) {
+int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::string& format,
+                  int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
     const int code = app.exit(problem, context.out, context.err);
     return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
-  if (context.operator_name.empty()) context.operator_name = login_name();
+  if (format == "json") context.format = Format::kJson;
   return static_cast<int>(chosen(context));
 }
 
@@ -37,13 +37,13 @@ int run(int argc, const char* const* argv, Context context) {
   app.require_subcommand(1);
   app.set_version_flag("--version", CARDVAULT_VERSION);
   app.add_option("--config", context.config, "the vault's configuration")->capture_default_str();
-  app.add_option("--format", context.format, "how to print data: table or json")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Format>{{"table", Format::kTable}, {"json", Format::kJson}}))
-      ->default_str("table");
-  app.add_option(
-      "--operator", context.operator_name,
-      "under which name to act; the vault checks it against your uid (default: your login)");
+  std::string format = "table";
+  app.add_option("--format", format, "how to print data")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  app.add_option("--operator", context.operator_name,
+                 "under which name to act; the vault checks it against your uid (default: the name "
+                 "it knows you by");
   app.footer(
       std::string("Examples:\n"
                   "  cardvault init --dir /var/lib/cardvault --config-dir /etc/cardvault\n"
@@ -55,7 +55,7 @@ int run(int argc, const char* const* argv, Context context) {
   add_operator_commands(app, chosen);
   add_file_commands(app, chosen);
   try {
-    return parse_and_run(app, chosen, context, argc, argv);
+    return parse_and_run(app, chosen, context, format, argc, argv);
   } catch (const ToolError& problem) {
     context.err << "cardvault: " << problem.what() << '\n';
     return static_cast<int>(problem.code());

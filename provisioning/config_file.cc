@@ -1,16 +1,12 @@
 #include "provisioning/config_file.h"
 
+#include <toml++/toml.h>
 #include <array>
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
 #include <string_view>
-#define TOML_HEADER_ONLY 1
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#include <toml++/toml.h>
-#pragma GCC diagnostic pop
 
 #include "provisioning/exit_code.h"
 
@@ -34,6 +30,20 @@ std::string percent_decode(std::string_view text) {
   return out;
 }
 
+GateEntry read_gate(const toml::table& gate) {
+  GateEntry entry;
+  entry.name = gate["name"].value_or("");
+  entry.socket = gate["socket"].value_or("");
+  entry.uid = gate["uid"].value_or(std::int64_t{-1});
+  const toml::array* clients = gate["clients"].as_array();
+  if (clients == nullptr) {
+    entry.clients = {"*"};
+  } else {
+    for (const toml::node& client : *clients) entry.clients.push_back(client.value_or(""));
+  }
+  return entry;
+}
+
 }  // namespace
 
 ConfigFile read_config_file(const std::string& path) {
@@ -41,12 +51,11 @@ ConfigFile read_config_file(const std::string& path) {
   try {
     file = toml::parse_file(path);
   } catch (const toml::parse_error& problem) {
-    std::ostringstream where;
-    where << problem.source().begin;
-    throw ToolError(
-        ExitCode::kLocal,
-        path + ": " + std::string(problem.description()) + " (" + where.str() +
-            "): name the right file with --config, or make a vault with `cardvault init`");
+    std::ostringstream text;
+    text << path << ": " << problem.description();
+    if (problem.source().begin) text << " (" << problem.source().begin << ")";
+    throw ToolError(ExitCode::kLocal,
+                    text.str() + ": name the right file with --config, or make a vault with init");
   }
   ConfigFile config;
   config.data_dir = file["vault"]["data_dir"].value_or("");
@@ -59,9 +68,7 @@ ConfigFile read_config_file(const std::string& path) {
     for (const toml::node& node : *gates) {
       const toml::table* gate = node.as_table();
       if (gate == nullptr) continue;
-      config.gates.push_back({.name = (*gate)["name"].value_or(""),
-                              .socket = (*gate)["socket"].value_or(""),
-                              .uid = (*gate)["uid"].value_or(std::int64_t{-1})});
+      config.gates.push_back(read_gate(*gate));
     }
   }
   return config;

@@ -12,6 +12,7 @@ struct GateEntry {
   std::string name;
   std::string socket;
   std::int64_t uid = -1;
+  std::vector<std::string> clients;  // of its ceiling; "*" is any
 };
 
 struct ConfigFile {

@@ -21,14 +21,14 @@ inline constexpr const char* kDefaultConfig = "/etc/cardvault/vault.toml";
 struct Context {
   std::string config = kDefaultConfig;
   Format format = Format::kTable;
-  std::string operator_name;
+  std::string operator_name = {};
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
   bool in_is_terminal = false;
   bool err_is_terminal = false;
   // Opens the line to the vault of `config`; set by main, replaced by tests.
-  std::function<std::unique_ptr<Backend>(const Context&)> open;
+  std::function<std::unique_ptr<Backend>(const Context&)> open = {};
 };
 
 using Arguments = std::vector<std::pair<std::string, std::string>>;

@@ -1,7 +1,10 @@
+#include <filesystem>
 #include <memory>
 
 #include "provisioning/acts.h"
 #include "provisioning/commands.h"
+#include "provisioning/doctor.h"
+#include "provisioning/init.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -25,13 +28,19 @@ void add_bins(CLI::App& app, Chosen& chosen) {
   CLI::App& lookup = command(bin, "lookup", "scheme, country and currency of leading digits",
                              "  cardvault bin lookup 41111111\n"
                              "  cardvault bin lookup --stdin < number.txt");
-  const auto digits = std::make_shared<std::string>();
-  auto* positional = lookup.add_option("DIGITS", *digits, "4 to 11 leading digits");
-  auto* from_stdin = lookup.add_flag("--stdin", std::string("read the number from stdin instead"));
-  from_stdin->excludes(positional);
-  lookup.callback([&chosen, digits, from_stdin] {
-    if (digits->empty() && from_stdin->count() == 0) throw CLI::RequiredError("DIGITS or --stdin");
-    chosen = [digits](const Context& context) { return look_up_bin(context, *digits); };
+  struct Options {
+    std::string digits;
+    bool from_stdin = false;
+  };
+  const auto options = std::make_shared<Options>();
+  auto* digits = lookup.add_option("DIGITS", options->digits, "4 to 11 leading digits");
+  lookup.add_flag("--stdin", options->from_stdin, "read the number from stdin instead")
+      ->excludes(digits);
+  lookup.callback([&chosen, options] {
+    if (options->digits.empty() && !options->from_stdin) {
+      throw CLI::RequiredError("DIGITS or --stdin");
+    }
+    chosen = [options](const Context& context) { return look_up_bin(context, options->digits); };
   });
 }
 
@@ -54,23 +63,62 @@ void add_audit(CLI::App& app, Chosen& chosen) {
 void add_backup(CLI::App& app, Chosen& chosen) {
   CLI::App& backup =
       command(app, "backup", "copy the databases of a running vault, consistently",
-              "  cardvault backup /var/backups/cardvault-$(date +%F)\n"
+              "  cardvault backup /var/lib/cardvault/data/backup-$(date +%F)\n"
               "The copy holds ciphertext only; without the HSM's keys it reveals nothing.");
   const auto directory = std::make_shared<std::string>();
-  backup.add_option("DIR", *directory, "a new folder, writable by the daemon")->required();
+  backup.add_option("DIR", *directory, "a new folder, below the vault's data_dir")->required();
   backup.callback([&chosen, directory] {
     chosen = [directory](const Context& context) {
-      return act(context, "backup", {{"directory", *directory}});
+      return act(context, "backup",
+                 {{"directory", std::filesystem::absolute(*directory).string()}});
     };
+  });
+}
+
+void add_init(CLI::App& app, Chosen& chosen) {
+  CLI::App& init = command(
+      app, "init", "make a new vault: token, keys, databases, configuration",
+      "  cardvault init --dir /var/lib/cardvault --config-dir /etc/cardvault --run-dir "
+      "/run/cardvault\n"
+      "  cardvault init --dir ~/vault\n"
+      "  cardvault init --dir ~/vault --module /usr/lib/x86_64-linux-gnu/libsoftokn3.so \\\n"
+      "      --init-args \"configdir='sql:$HOME/vault-nss' certPrefix='' keyPrefix='' "
+      "secmod='secmod.db'\"");
+  const auto options = std::make_shared<InitOptions>();
+  options->module = "/usr/lib/softhsm/libsofthsm2.so";
+  options->gates = {"web", "processor", "auditor"};
+  init.add_option("--dir", options->dir, "where data, token and PINs are put")->required();
+  init.add_option("--config-dir", options->config_dir, "where vault.toml goes (default: DIR)");
+  init.add_option("--run-dir", options->run_dir, "where the sockets are (default: DIR/run)");
+  init.add_option("--module", options->module, "PKCS#11 module")->capture_default_str();
+  init.add_option("--init-args", options->init_args, "what the module wants at C_Initialize");
+  init.add_option("--label", options->label, "of the new token")->capture_default_str();
+  init.add_option("--daemon-user", options->daemon_user,
+                  "account or uid of cardvaultd (default: cardvault for root, else yours)");
+  init.add_option("--gate", options->gates,
+                  "NAME or NAME=USER of a gate, repeatable (default user: cardvault-NAME for root)")
+      ->take_all()
+      ->capture_default_str();
+  init.add_option("--admin", options->operators,
+                  "account, or UID=NAME, that may use this tool on it, repeatable (default: you)")
+      ->take_all();
+  init.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return init_vault(context, *options); };
   });
 }
 
 }  // namespace
 
 void add_file_commands(CLI::App& app, Chosen& chosen) {
+  add_init(app, chosen);
   add_bins(app, chosen);
   add_audit(app, chosen);
   add_backup(app, chosen);
+  CLI::App& examine =
+      command(app, "doctor", "check everything a vault needs, and explain it",
+              "  cardvault doctor\n"
+              "  cardvault --format json doctor | jq '.[] | select(.severity == \"error\")'");
+  examine.callback([&chosen] { chosen = doctor; });
 }
 
 }  // namespace cardvault::provisioning

@@ -1,0 +1,119 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "provisioning/local_checks.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr unsigned kOthersRead = 0004;
+constexpr unsigned kOthersWrite = 0002;
+constexpr unsigned kOthersAny = 0007;
+constexpr unsigned kGroupOrOthersWrite = 0022;
+
+std::string mode_text(const struct stat& status) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "mode %04o, uid %u", status.st_mode & 07777U,
+                static_cast<unsigned>(status.st_uid));
+  return text.data();
+}
+
+std::optional<struct stat> look(const std::string& path, const char* what, Findings& findings) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) return status;
+  findings.push_back({Severity::kError,
+                      std::string(what) + " " + path + ": " + std::strerror(errno),
+                      errno == EACCES ? "run doctor as root or as an operator who may read it"
+                                      : "restore it from a backup, or correct vault.toml"});
+  return std::nullopt;
+}
+
+// One rule: bits of the mode that must not be set.
+void forbid(const std::string& path, const char* what, unsigned bits, const char* why,
+            Findings& findings) {
+  const auto status = look(path, what, findings);
+  if (!status) return;
+  const std::string found = std::string(what) + " " + path + " (" + mode_text(*status) + ")";
+  if ((status->st_mode & bits) == 0) {
+    findings.push_back({Severity::kOk, found});
+    return;
+  }
+  std::array<char, 16> less{};
+  std::snprintf(less.data(), less.size(), "%04o", status->st_mode & 07777U & ~bits);
+  findings.push_back(
+      {Severity::kError, found + ": " + why, std::string("chmod ") + less.data() + " " + path});
+}
+
+// The folder that softhsm2.conf(5) names.
+std::string token_dir_of(const std::string& softhsm_conf) {
+  std::string dir;
+  if (std::FILE* file = std::fopen(softhsm_conf.c_str(), "re"); file != nullptr) {
+    std::array<char, 4096> line{};
+    while (std::fgets(line.data(), line.size(), file) != nullptr) {
+      std::string text(line.data());
+      if (!text.starts_with("directories.tokendir")) continue;
+      text.erase(0, text.find('=') + 1);
+      text.erase(0, text.find_first_not_of(" \t"));
+      dir = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    }
+    std::fclose(file);
+  }
+  return dir;
+}
+
+// Trap 1: SoftHSM rewrites its files at a login; a kill at that moment destroys the keys.
+void check_token_dir(const std::string& dir, uid_t daemon_uid, Findings& findings) {
+  forbid(dir, "token folder", kOthersAny, "other accounts can reach the token's files", findings);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir, error)) {
+    struct stat status{};
+    if (::stat(entry.path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    const bool by_owner = status.st_uid == daemon_uid && (status.st_mode & 0200U) != 0;
+    if (!by_owner && (status.st_mode & kGroupOrOthersWrite) == 0) continue;
+    findings.push_back({Severity::kError,
+                        "cardvaultd can write the token file " + entry.path().string() + " (" +
+                            mode_text(status) + "): a kill during a login would destroy the keys",
+                        "stop the vault; chmod -R a-w " + dir});
+    return;
+  }
+  if (error) {
+    findings.push_back({Severity::kNote, "token folder " + dir + " cannot be read from here",
+                        "run doctor as root to check the modes in it"});
+  } else {
+    findings.push_back({Severity::kOk, "the token's files are read-only for cardvaultd"});
+  }
+}
+
+}  // namespace
+
+void check_files(const std::string& config_path, const ConfigFile& config, Findings& findings) {
+  forbid(config_path, "configuration", kGroupOrOthersWrite, "others may change it", findings);
+  forbid(config.data_dir, "data folder", kOthersAny | 0070U, "others may reach the databases",
+         findings);
+  const std::string pin = pin_file_of(config.token);
+  if (pin.empty()) {
+    findings.push_back({Severity::kError, "hsm.token names no pin-source",
+                        "add ?pin-source=file:/path to the URI, with the PIN in that file"});
+  } else {
+    forbid(pin, "PIN file", kOthersRead | kOthersWrite | 0020U, "others may read or change it",
+           findings);
+  }
+  struct stat data{};
+  if (config.softhsm_conf.empty() || ::stat(config.data_dir.c_str(), &data) != 0) return;
+  const std::string tokens = token_dir_of(config.softhsm_conf);
+  if (tokens.empty()) {
+    findings.push_back({Severity::kError, config.softhsm_conf + " names no directories.tokendir",
+                        "correct the file, or hsm.softhsm_conf in vault.toml"});
+  } else {
+    check_token_dir(tokens, data.st_uid, findings);
+  }
+}
+
+}  // namespace cardvault::provisioning

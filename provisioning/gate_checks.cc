@@ -1,0 +1,87 @@
+#include <sys/stat.h>
+
+#include <toml++/toml.h>
+#include <ctime>
+#include <filesystem>
+
+#include "provisioning/certificate.h"
+#include "provisioning/exit_code.h"
+#include "provisioning/local_checks.h"
+#include "vault/base/clock.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr std::int64_t kDay = 86'400;
+constexpr std::int64_t kRenewDays = 30;
+
+// How long something with an end still lasts, as a finding.
+Finding lifetime(const std::string& what, std::int64_t end, const char* renew) {
+  const std::int64_t left = end - std::time(nullptr);
+  const std::string until = base::format_time(end * 1000).substr(0, 10);
+  if (left < 0) return {Severity::kError, what + " expired on " + until, renew};
+  if (left < kRenewDays * kDay) return {Severity::kWarning, what + " expires on " + until, renew};
+  return {Severity::kOk, what + " is valid until " + until};
+}
+
+void check_key(const std::string& path, Findings& findings) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    findings.push_back({Severity::kError, "TLS key " + path + " cannot be found or reached",
+                        "issue one, or run doctor as root"});
+  } else if ((status.st_mode & 0077U) != 0) {
+    findings.push_back({Severity::kError, "TLS key " + path + " can be read by other accounts",
+                        "chmod 0400 " + path + ", and issue a new one"});
+  }
+}
+
+void check_gate(const std::string& path, const std::string& name, Findings& findings) {
+  try {
+    const toml::table file = toml::parse_file(path);
+    const auto text = [&file](const char* key) {
+      return std::string(file["gate"][key].value_or(""));
+    };
+    const Certificate certificate = read_certificate(text("certificate"));
+    findings.push_back(lifetime("gate " + name + ": certificate " + text("certificate"),
+                                certificate.not_after,
+                                "issue a new one and run `cardvault reload`"));
+    check_key(text("key"), findings);
+    findings.push_back(lifetime("gate " + name + ": client CA " + text("client_ca"),
+                                read_certificate(text("client_ca")).not_after,
+                                "add the CA's successor to the file and run `cardvault reload`"));
+    if (text("crl").empty()) {
+      findings.push_back({Severity::kWarning, "gate " + name + " checks no revocation list",
+                          "name the CA's CRL file with gate.crl"});
+    } else {
+      findings.push_back(lifetime("gate " + name + ": revocation list " + text("crl"),
+                                  crl_next_update(text("crl")), "fetch the CA's newest CRL"));
+    }
+  } catch (const toml::parse_error& problem) {
+    findings.push_back({Severity::kError, path + ": " + std::string(problem.description()),
+                        "correct the file: cardvault-gate(8)"});
+  } catch (const ToolError& problem) {
+    findings.push_back({Severity::kError, "gate " + name + ": " + problem.what(),
+                        "put the file where " + path + " says, or run doctor as root"});
+  }
+}
+
+}  // namespace
+
+void check_gates(const std::string& config_path, const ConfigFile& config, Findings& findings) {
+  const auto folder = std::filesystem::path(config_path).parent_path();
+  if (config.gates.empty()) {
+    findings.push_back({Severity::kError, "vault.toml has no [[gate]]: nobody can ask this vault",
+                        "add one: vault.toml(5)"});
+  }
+  for (const GateEntry& gate : config.gates) {
+    const auto path = folder / ("gate-" + gate.name + ".toml");
+    if (std::filesystem::exists(path)) {
+      check_gate(path, gate.name, findings);
+    } else {
+      findings.push_back({Severity::kNote, "gate " + gate.name + ": no " + path.string(),
+                          "if it runs on another machine, run doctor there too"});
+    }
+  }
+}
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,36 @@
+// A new vault's token, keys and databases: what init fills its folder with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hsm/key_maker.h"
+#include "provisioning/context.h"
+#include "provisioning/init_files.h"
+
+namespace cardvault::provisioning {
+
+struct NewKeys {
+  std::string token_uri;                // with the pin-source of the new vault's place
+  std::vector<hsm::KeyReport> reports;  // as read back from the token
+  std::string audit_vkey;               // C2SP signed-note verifier key of audit-sign/1
+};
+
+// Makes token, PINs and keys with everything in `stage`: stage/token (SoftHSM), stage/pin,
+// stage/so-pin. Throws ToolError or StartupError with what to do.
+[[nodiscard]] NewKeys make_keys(const Context& context, const NewVault& vault,
+                                const std::string& stage);
+
+// Makes the databases in `data_dir`, an existing empty folder, and records the keys in them, each
+// with an event that `operator_name` made it.
+void record_keys(const std::string& data_dir, const std::string& operator_name,
+                 const std::vector<hsm::KeyReport>& reports);
+
+// A folder that the module keeps its token in, as its C_Initialize arguments say
+// (NSS: configdir='sql:/path'); "" when they name none.
+[[nodiscard]] std::string folder_of_init_args(const std::string& init_args);
+
+// "NAME+HASH+KEY" (C2SP signed-note): how anyone checks a checkpoint of the audit log.
+[[nodiscard]] std::string verifier_key(const std::string& name, const hsm::SigningPublicKey& key);
+
+}  // namespace cardvault::provisioning

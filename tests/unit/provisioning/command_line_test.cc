@@ -1,0 +1,187 @@
+#include "provisioning/command_line.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+namespace cardvault::provisioning {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+// Keeps what it was asked and gives the next prepared answer.
+struct FakeBackend : Backend {
+  explicit FakeBackend(std::vector<wire::AdminRequest>& asked,
+                       std::vector<wire::AdminAnswer>& prepared)
+      : requests(asked), answers(prepared) {}
+  wire::AdminAnswer run(wire::AdminRequest request, const Partial& partial) override {
+    requests.push_back(std::move(request));
+    while (answers.size() > 1 && answers.front().more) {
+      partial(answers.front());
+      answers.erase(answers.begin());
+    }
+    if (answers.empty()) return {};
+    auto answer = std::move(answers.front());
+    answers.erase(answers.begin());
+    return answer;
+  }
+  std::vector<wire::AdminRequest>& requests;
+  std::vector<wire::AdminAnswer>& answers;
+};
+
+wire::AdminAnswer table(std::vector<std::string> columns,
+                        std::vector<std::vector<std::string>> rows, bool more = false) {
+  wire::AdminAnswer answer;
+  answer.columns = std::move(columns);
+  answer.rows = std::move(rows);
+  answer.more = more;
+  return answer;
+}
+
+wire::AdminAnswer refusal(const char* message) {
+  wire::AdminAnswer answer;
+  answer.ok = false;
+  answer.message = message;
+  return answer;
+}
+
+struct CommandLine : testing::Test {
+  int run(std::vector<const char*> arguments) {
+    arguments.insert(arguments.begin(), "cardvault");
+    Context context{.in = in, .out = out, .err = err};
+    context.open = [this](const Context&) {
+      return std::make_unique<FakeBackend>(requests, answers);
+    };
+    return provisioning::run(static_cast<int>(arguments.size()), arguments.data(), context);
+  }
+  std::istringstream in;
+  std::ostringstream out, err;
+  std::vector<wire::AdminRequest> requests;
+  std::vector<wire::AdminAnswer> answers;
+};
+
+TEST_F(CommandLine, SendsVerbArgumentsAndOperator) {
+  ASSERT_EQ(run({"--operator", "dina", "client", "freeze", "web"}), 0);
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].verb, "client.freeze");
+  EXPECT_EQ(requests[0].operator_name, "dina");
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("id", "web")));
+}
+
+TEST_F(CommandLine, TakesGlobalsAfterTheCommandToo) {
+  answers.push_back(table({"id"}, {{"web"}}));
+  ASSERT_EQ(run({"client", "list", "--format", "json"}), 0);
+  EXPECT_EQ(out.str(), "[\n  {\"id\": \"web\"}\n]\n");
+}
+
+TEST_F(CommandLine, LeavesTheOperatorToTheVaultByDefault) {
+  ASSERT_EQ(run({"status"}), 0);
+  EXPECT_EQ(requests[0].operator_name, "");
+}
+
+TEST_F(CommandLine, EndsWithOneWhenRefused) {
+  answers.push_back(refusal("no client x"));
+  EXPECT_EQ(run({"client", "revoke", "x"}), 1);
+  EXPECT_EQ(out.str(), "");
+  EXPECT_THAT(err.str(), HasSubstr("no client x"));
+}
+
+TEST_F(CommandLine, EndsWithTwoOnAnUnknownCommandAndAsksNothing) {
+  EXPECT_EQ(run({"client", "sack", "web"}), 2);
+  EXPECT_EQ(run({}), 2);
+  EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(CommandLine, RefusesAWholeNumberInArguments) {
+  EXPECT_EQ(run({"bin", "lookup", "4111111111111111"}), 2);
+  EXPECT_TRUE(requests.empty());
+  EXPECT_THAT(err.str(), HasSubstr("--stdin"));
+  EXPECT_THAT(err.str(), testing::Not(HasSubstr("4111111111111111")));
+}
+
+TEST_F(CommandLine, SendsOnlyLeadingDigitsOfANumberFromStdin) {
+  in.str("4111 1111-1111 1111\n");
+  ASSERT_EQ(run({"bin", "lookup", "--stdin"}), 0);
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("digits", "41111111111")));
+}
+
+TEST_F(CommandLine, ReadsTheCustomerFromStdin) {
+  in.str("+77010000001\n");
+  ASSERT_EQ(run({"customer", "freeze"}), 0);
+  EXPECT_EQ(requests[0].verb, "customer.freeze");
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("customer", "+77010000001")));
+}
+
+TEST_F(CommandLine, RefusesAnEmptyCustomer) {
+  in.str("\n");
+  EXPECT_EQ(run({"customer", "unfreeze"}), 2);
+  EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(CommandLine, SendsABinFileInChunksThatFitAFrame) {
+  const std::string path = testing::TempDir() + "bins.csv";
+  std::ofstream(path) << std::string(1200 * 1024, 'x');
+  ASSERT_EQ(run({"bin", "import", path.c_str()}), 0);
+  std::remove(path.c_str());
+  ASSERT_EQ(requests.size(), 5U);
+  EXPECT_THAT(requests.front().arguments, ElementsAre(Pair("part", "begin")));
+  EXPECT_THAT(requests.back().arguments, ElementsAre(Pair("part", "commit")));
+  std::size_t bytes = 0;
+  for (const auto& request : requests) bytes += request.blob.size();
+  EXPECT_EQ(bytes, 1200U * 1024U);
+  EXPECT_EQ(requests[1].blob.size(), 512U * 1024U);
+}
+
+TEST_F(CommandLine, ShowsTheBadRowsOfABinFile) {
+  const std::string path = testing::TempDir() + "bad.csv";
+  std::ofstream(path) << "iin_start\n";
+  answers.resize(2);
+  answers.push_back(table({"line", "what"}, {{"2", "iin_end is shorter than iin_start"}}));
+  answers.back().ok = false;
+  answers.back().message = "1 bad row, nothing imported";
+  EXPECT_EQ(run({"bin", "import", path.c_str()}), 1);
+  std::remove(path.c_str());
+  EXPECT_THAT(out.str(), HasSubstr("2     iin_end is shorter"));
+  EXPECT_THAT(err.str(), HasSubstr("nothing imported"));
+}
+
+TEST_F(CommandLine, PrintsEventsAsTheyCome) {
+  answers.push_back(table({"seq", "event"}, {{"7", "{\"op\":\"a\"}"}}, true));
+  answers.push_back(table({"seq", "event"}, {{"8", "{\"op\":\"b\"}"}}));
+  ASSERT_EQ(run({"--format", "json", "audit", "tail", "--follow"}), 0);
+  EXPECT_EQ(out.str(), "{\"op\":\"a\"}\n{\"op\":\"b\"}\n");
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("limit", "10"), Pair("follow", "true")));
+}
+
+TEST_F(CommandLine, HelpOfEveryCommandHasExamples) {
+  for (const auto& words : std::vector<std::vector<const char*>>{{"client", "add"},
+                                                                 {"client", "list"},
+                                                                 {"customer", "freeze"},
+                                                                 {"bin", "import"},
+                                                                 {"bin", "lookup"},
+                                                                 {"token", "inspect"},
+                                                                 {"audit", "tail"},
+                                                                 {"backup"},
+                                                                 {"doctor"},
+                                                                 {"status"},
+                                                                 {"clock", "confirm"},
+                                                                 {"key", "list"},
+                                                                 {"init"}}) {
+    auto arguments = words;
+    arguments.push_back("--help");
+    out.str("");
+    std::string usage = "Usage: cardvault";
+    for (const char* word : words) usage += std::string(" ") + word;
+    EXPECT_EQ(run(arguments), 0);
+    EXPECT_THAT(out.str(), HasSubstr(usage + " "));
+    EXPECT_THAT(out.str(), HasSubstr("Examples:\n  ")) << usage;
+  }
+}
+
+}  // namespace
+}  // namespace cardvault::provisioning

@@ -1,0 +1,55 @@
+#include "provisioning/config_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "provisioning/exit_code.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+TEST(PinFile, ReadsEveryFormOfAPinSource) {
+  EXPECT_EQ(pin_file_of("pkcs11:token=vault?pin-source=file:/etc/pin"), "/etc/pin");
+  EXPECT_EQ(pin_file_of("pkcs11:token=vault?pin-source=file:///etc/pin"), "/etc/pin");
+  EXPECT_EQ(pin_file_of("pkcs11:token=vault?module-name=x&pin-source=/etc/my%20pin&x=y"),
+            "/etc/my pin");
+  EXPECT_EQ(pin_file_of("pkcs11:token=vault"), "");
+}
+
+TEST(PinFile, EncodesAndDecodesAPath) {
+  const std::string path = "/tmp/a b&c;d%e?é/pin";
+  EXPECT_EQ(pin_file_of("pkcs11:token=v?pin-source=file:" + uri_encode(path)), path);
+}
+
+TEST(ConfigFile, SaysWhereAFileIsBroken) {
+  const std::string path = testing::TempDir() + "broken.toml";
+  std::ofstream(path) << "[vault]\ndata_dir = \n";
+  try {
+    (void)read_config_file(path);
+    FAIL() << "a broken file was read";
+  } catch (const ToolError& problem) {
+    EXPECT_EQ(problem.code(), ExitCode::kLocal);
+    EXPECT_THAT(problem.what(), testing::HasSubstr("line 2"));
+  }
+  std::remove(path.c_str());
+}
+
+TEST(ConfigFile, ReadsPathsAndGates) {
+  const std::string path = testing::TempDir() + "good.toml";
+  std::ofstream(path) << "[vault]\ndata_dir = \"/d\"\nadmin_socket = \"/s\"\n"
+                         "[hsm]\nmodule = \"/m\"\ntoken = \"pkcs11:token=t\"\n"
+                         "[[gate]]\nname = \"web\"\nsocket = \"/g\"\nuid = 7\n";
+  const ConfigFile config = read_config_file(path);
+  std::remove(path.c_str());
+  EXPECT_EQ(config.data_dir, "/d");
+  EXPECT_EQ(config.admin_socket, "/s");
+  EXPECT_EQ(config.module, "/m");
+  ASSERT_EQ(config.gates.size(), 1U);
+  EXPECT_EQ(config.gates[0].uid, 7);
+}
+
+}  // namespace
+}  // namespace cardvault::provisioning
