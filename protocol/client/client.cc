@@ -36,58 +36,58 @@ void append_request(base::SecretBuffer& out, const Endpoint& endpoint, const Req
   append(out, request.body);
 }
 
-Result<void> Client::wait(Wait what) {
+Result<void> Client::wait(const Connection& connection, Wait what) const {
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
   if (left.count() <= 0) return base::fail(Code::kRequestTimeout, "wait for the vault");
-  pollfd ready{connection_->fd(), static_cast<short>(what == Wait::kWritable ? POLLOUT : POLLIN),
-               0};
+  pollfd ready{connection.fd(), static_cast<short>(what == Wait::kWritable ? POLLOUT : POLLIN), 0};
   if (::poll(&ready, 1, static_cast<int>(left.count())) < 0 && errno != EINTR) {
     return base::fail(Code::kVaultUnavailable, "poll", errno);
   }
   return {};
 }
 
-Result<void> Client::ensure_open() {
+Result<Connection*> Client::ensure_open() {
   if (connection_ && reusable_) {
     pollfd ready{connection_->fd(), POLLIN, 0};
-    if (::poll(&ready, 1, 0) == 0)
-      return {};  // readable while nothing is asked: the gate closed it
+    // Readable while nothing is asked: the gate has closed it.
+    if (::poll(&ready, 1, 0) == 0) return &*connection_;
   }
   connection_.reset();
   auto opened = Connection::open(context_, endpoint_);
   if (!opened) return std::unexpected(opened.error());
-  connection_.emplace(std::move(*opened));
+  Connection& connection = connection_.emplace(std::move(*opened));
   for (;;) {
-    const auto state = connection_->establish();
+    const auto state = connection.establish();
     if (!state) return std::unexpected(state.error());
-    if (*state == Wait::kNothing) return {};
-    if (auto waited = wait(*state); !waited) return waited;
+    if (*state == Wait::kNothing) return &connection;
+    if (auto waited = wait(connection, *state); !waited) return std::unexpected(waited.error());
   }
 }
 
-Result<Response> Client::exchange(std::span<const std::uint8_t> request) {
-  auto sent = connection_->send(request);
+Result<Response> Client::exchange(Connection& connection,
+                                  std::span<const std::uint8_t> request) const {
+  auto sent = connection.send(request);
   while (sent && *sent != Wait::kNothing) {
-    if (auto waited = wait(*sent); !waited) return std::unexpected(waited.error());
-    sent = connection_->flush();
+    if (auto waited = wait(connection, *sent); !waited) return std::unexpected(waited.error());
+    sent = connection.flush();
   }
   if (!sent) return std::unexpected(sent.error());
   for (;;) {
-    auto response = connection_->receive();
+    const auto response = connection.receive();
     if (!response) return std::unexpected(response.error());
-    if (*response) return **response;
-    if (auto waited = wait(Wait::kReadable); !waited) return std::unexpected(waited.error());
+    if (response->has_value()) return response->value();
+    if (auto waited = wait(connection, Wait::kReadable); !waited) {
+      return std::unexpected(waited.error());
+    }
   }
 }
 
 Result<Response> Client::send(std::span<const std::uint8_t> request) {
   deadline_ = std::chrono::steady_clock::now() + timeout_;
-  if (auto opened = ensure_open(); !opened) {
-    reusable_ = false;
-    return std::unexpected(opened.error());
-  }
-  auto response = exchange(request);
+  const auto connection = ensure_open();
+  auto response = connection ? exchange(**connection, request)
+                             : Result<Response>(std::unexpected(connection.error()));
   reusable_ = response && response->keep_alive;
   return response;
 }

@@ -34,9 +34,10 @@ class Client {
   [[nodiscard]] base::Result<Response> send(std::span<const std::uint8_t> request);
 
  private:
-  [[nodiscard]] base::Result<void> ensure_open();
-  [[nodiscard]] base::Result<void> wait(Wait what);
-  [[nodiscard]] base::Result<Response> exchange(std::span<const std::uint8_t> request);
+  [[nodiscard]] base::Result<Connection*> ensure_open();
+  [[nodiscard]] base::Result<void> wait(const Connection& connection, Wait what) const;
+  [[nodiscard]] base::Result<Response> exchange(Connection& connection,
+                                                std::span<const std::uint8_t> request) const;
 
   const TlsContext& context_;
   const Endpoint& endpoint_;

@@ -1,5 +1,6 @@
 #include "protocol/client/response_reader.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "vault/base/check.h"
@@ -30,8 +31,9 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 template <class Number>
 bool read_number(std::string_view text, Number& value) noexcept {
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  const std::span<const char> digits(text);
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
   return error == std::errc{} && stop == end && text.front() != '-';
 }
 
@@ -65,7 +67,7 @@ std::string_view Response::header(std::string_view name) const noexcept {
 
 std::span<std::uint8_t> ResponseReader::space() {
   if (taken_ != 0) {
-    std::memmove(buffer_.data(), buffer_.data() + taken_, end_ - taken_);
+    std::ranges::copy(std::span(buffer_).subspan(taken_, end_ - taken_), buffer_.begin());
     base::wipe(buffer_.data() + end_ - taken_, taken_);
     end_ -= taken_;
     taken_ = 0;

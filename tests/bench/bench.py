@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The benchmarks behind `./dev bench`: the module's raw rate, and the vault's over mutual TLS, in one
-run on one machine, as ratios (docs/benchmarks). Prints a table, or with --format json an array of
+run on one machine, as ratios. Prints a table, or with --format json an array of
 
     {"name","connections","batch","ops_per_s","p50_us","p99_us","daemon_cpu_us_per_op",
      "raw_ops_per_s","ratio_to_raw"}
