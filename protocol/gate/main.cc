@@ -1,0 +1,61 @@
+// cardvault-gate: mutual TLS, HTTP and JSON in front of cardvaultd.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "protocol/gate/config.h"
+#include "protocol/gate/hardening.h"
+#include "protocol/gate/server.h"
+#include "protocol/gate/sockets.h"
+#include "protocol/gate/tls.h"
+#include "protocol/gate/wiping_heap.h"
+#include "vault/base/log.h"
+#include "vault/base/result.h"
+
+namespace {
+
+constexpr int kExitStartup = 1;
+
+// Reads what a start would read; for a deployment to ask before a reload or restart.
+void check(const std::string& file) {
+  const auto config = cardvault::gate::load_config(file);
+  static_cast<void>(cardvault::gate::Tls::load(config));
+  std::puts("configuration and certificates are good");
+}
+
+void serve(const std::string& file) {
+  cardvault::gate::harden_process();
+  auto config = cardvault::gate::load_config(file);
+  const auto sockets = cardvault::gate::inherit_sockets();
+  cardvault::gate::Server server(std::move(config), file, sockets);
+  cardvault::gate::forbid_system_calls();
+  server.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{
+      "Terminates mutual TLS in front of cardvaultd. Inherits its sockets `tls` and `vault` "
+      "(and `health`) from systemd or a supervisor; makes none itself.",
+      "cardvault-gate"};
+  std::string file;
+  bool check_only = false;
+  app.add_option("--config", file, "configuration file (TOML), read again on SIGHUP")->required();
+  app.add_flag("--check", check_only, "read configuration and certificates, say what is wrong");
+  app.set_version_flag("--version", CARDVAULT_VERSION);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (!cardvault::gate::wipe_openssl_memory()) {
+      throw cardvault::base::StartupError("OpenSSL allocated memory before main; report this");
+    }
+    if (check_only) {
+      check(file);
+    } else {
+      serve(file);
+    }
+  } catch (const cardvault::base::StartupError& error) {
+    std::fprintf(stderr, "<3>cardvault-gate: %s\n", error.what());
+    return kExitStartup;
+  }
+  return 0;
+}

@@ -1,0 +1,257 @@
+#include "protocol/gate/server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "vault/base/log.h"
+
+namespace cardvault::gate {
+namespace {
+
+using base::Level;
+using boost::system::error_code;
+
+constexpr std::uint32_t kStopTimeout_s = 10;
+constexpr std::uint32_t kStopGrace_s = 5;  // for what is cut off then
+constexpr std::uint32_t kStrangersEvery_s = 10;
+constexpr unsigned kAcceptsAtOnce = 64;
+constexpr std::chrono::milliseconds kTick{1000};
+constexpr unsigned kLooksPerTick = 20;
+
+// "192.0.2.7", "2001:db8::1"; IPv4 in IPv6 as IPv4.
+std::string address_text(const sockaddr_storage& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text.data(), text.size());
+  } else if (address.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, text.data(), text.size());
+  } else {
+    return "local";
+  }
+  const std::string result = text.data();
+  return result.starts_with("::ffff:") ? result.substr(7) : result;
+}
+
+std::string file_state(const std::string& file) {
+  struct stat info{};
+  if (file.empty() || ::stat(file.c_str(), &info) != 0) return "";
+  return std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + ":" +
+         std::to_string(info.st_size) + ":" + std::to_string(info.st_ino);
+}
+
+}  // namespace
+
+struct Server::Signals {
+  explicit Signals(asio::io_context& io) : set(io, SIGTERM, SIGINT, SIGHUP) {}
+  asio::basic_signal_set<Executor> set;
+};
+
+Server::Server(Config config, std::string config_file, const Sockets& sockets)
+    : config_file_(std::move(config_file)) {
+  for (std::uint32_t i = 0; i < config.threads; ++i) {
+    ios_.push_back(std::make_unique<asio::io_context>(1));
+  }
+  revocations_seen_ = file_state(config.crl);
+  const auto tls = Tls::load(config);
+  shared_ = std::make_unique<Shared>(
+      std::make_shared<const Settings>(Settings{std::move(config), tls, 1}), *ios_.front(),
+      sockets.vault);
+  for (const auto& io : ios_) workers_.push_back(std::make_unique<Worker>(*io, *shared_));
+  signals_ = std::make_unique<Signals>(*ios_.front());
+  const auto listen = [this](int fd, Listener kind) {
+    listeners_.push_back(std::make_unique<Descriptor>(*ios_.front(), fd));
+    asio::co_spawn(*ios_.front(), accept_all(this, listeners_.back().get(), kind), asio::detached);
+  };
+  for (const int fd : sockets.tls) listen(fd, Listener::kTls);
+  for (const int fd : sockets.health) listen(fd, Listener::kHealth);
+}
+
+Server::~Server() = default;
+
+void Server::run() {
+  shared_->link.start();
+  wait_for_signal();
+  for (const auto& worker : workers_) {
+    asio::co_spawn(worker->io, tick_all(this, worker.get()), asio::detached);
+  }
+  base::log(Level::kNotice, "gate serves", {{"gate", shared_->settings.load()->config.name}});
+  for (std::size_t i = 1; i < ios_.size(); ++i) {
+    threads_.emplace_back([io = ios_[i].get()] { io->run(); });
+  }
+  ios_.front()->run();
+  for (std::thread& thread : threads_) thread.join();
+  base::log(Level::kNotice, "gate stopped");
+}
+
+Awaitable<void> Server::accept_all(Server* self, Descriptor* listener, Listener kind) {
+  Timer pause(*self->ios_.front());
+  for (;;) {
+    error_code failed;
+    co_await listener->async_wait(Descriptor::wait_read, asio::redirect_error(kAwait, failed));
+    if (failed) co_return;
+    for (unsigned i = 0; i < kAcceptsAtOnce; ++i) {
+      sockaddr_storage address{};
+      socklen_t size = sizeof(address);
+      const int fd = ::accept4(listener->native_handle(), reinterpret_cast<sockaddr*>(&address),
+                               &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        self->admit(fd, kind, address_text(address));
+        continue;
+      }
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        pause.expires_after(std::chrono::milliseconds(100));
+        co_await pause.async_wait(asio::redirect_error(kAwait, failed));
+      }
+      break;
+    }
+  }
+}
+
+void Server::admit(int fd, Listener kind, const std::string& source) {
+  const auto settings = shared_->settings.load();
+  const Limits& limits = settings->config.limits;
+  if (kind == Listener::kTls) {
+    shared_->metrics.accepted();
+    const bool full = shared_->connections >= limits.max_connections;
+    if (full || !shared_->sources.enter(source, limits.max_connections_per_source)) {
+      shared_->count_stranger(
+          source, full ? StrangerReason::kConnectionLimit : StrangerReason::kSourceLimit);
+      ::close(fd);
+      return;
+    }
+  }
+  shared_->connections.fetch_add(1);
+  Worker& worker = *workers_[next_worker_++ % workers_.size()];
+  if (&worker == workers_.front().get()) {
+    open(worker, fd, kind, source);
+  } else {
+    asio::post(worker.io, [this, &worker, fd, kind, source] { open(worker, fd, kind, source); });
+  }
+}
+
+void Server::open(Worker& worker, int fd, Listener kind, std::string source) {
+  SslPtr ssl;
+  if (kind == Listener::kTls) ssl = shared_->settings.load()->tls->accept(fd);
+  auto connection =
+      std::make_unique<Connection>(worker, fd, std::move(ssl), kind, std::move(source));
+  if (kind == Listener::kTls && connection->channel.ssl() == nullptr) return;  // out of memory
+  asio::co_spawn(worker.io, serve(std::move(connection)), asio::detached);
+}
+
+Awaitable<void> Server::tick_all(Server* self, Worker* worker) {
+  const bool first = worker == self->workers_.front().get();
+  unsigned looks = 0;  // while stopping: nobody waits longer than needed
+  worker->timer.expires_after(kTick);
+  while (!worker->stopping || self->shared_->connections != 0) {
+    error_code ignored;
+    co_await worker->timer.async_wait(asio::redirect_error(kAwait, ignored));
+    worker->timer.expires_after(worker->stopping ? kTick / kLooksPerTick : kTick);
+    if (worker->stopping && ++looks % kLooksPerTick != 0) continue;
+    worker->tick();
+    if (first) self->tick(*worker, looks / kLooksPerTick);
+  }
+  if (first) self->shared_->link.stop();
+}
+
+void Server::tick(Worker& worker, unsigned stopping_s) {
+  shared_->link.tick();
+  watch_revocations();
+  if (worker.now % kStrangersEvery_s == 0) report_strangers();
+  if (stopping_s == kStopTimeout_s) {
+    base::log(Level::kWarning, "requests did not finish in time, cutting them off");
+    shared_->link.stop();
+    for (const auto& each : workers_) {
+      asio::post(each->io, [each = each.get()] { each->abandon(); });
+    }
+  }
+  if (stopping_s > kStopTimeout_s + kStopGrace_s) std::_Exit(1);
+}
+
+void Server::report_strangers() {
+  if (!shared_->link.up()) return;  // they keep counting until somebody listens
+  for (const core::Flood& flood : shared_->strangers.take()) {
+    if (!shared_->link.tell(flood)) return;
+  }
+}
+
+void Server::use(Config config) {
+  const auto old = shared_->settings.load();
+  auto next = std::make_shared<Settings>();
+  next->tls = Tls::load(config);
+  next->config = std::move(config);
+  next->generation = old->generation + 1;
+  const std::uint64_t generation = next->generation;
+  shared_->settings.store(std::move(next));
+  shared_->generation.store(generation, std::memory_order_release);
+}
+
+void Server::reload() {
+  try {
+    Config config = load_config(config_file_);
+    const std::string state = file_state(config.crl);
+    const auto old = shared_->settings.load();
+    if (config.name != old->config.name || config.vault_uid != old->config.vault_uid ||
+        config.threads != old->config.threads) {
+      base::log(Level::kWarning, "name, vault_uid and threads change with a restart only");
+    }
+    use(std::move(config));
+    revocations_seen_ = state;
+    base::log(Level::kNotice, "configuration and certificates reloaded");
+  } catch (const base::StartupError& error) {
+    base::log(Level::kError, "reload failed, the old configuration stays",
+              {{"problem", error.what()}});
+  }
+}
+
+void Server::watch_revocations() {
+  const auto settings = shared_->settings.load();
+  const std::string state = file_state(settings->config.crl);
+  if (state == revocations_seen_ || state == revocations_failed_) return;
+  try {
+    use(settings->config);
+    revocations_seen_ = state;
+    revocations_failed_.clear();
+    base::log(Level::kNotice, "revocation list reloaded");
+  } catch (const base::StartupError& error) {
+    revocations_failed_ = state;
+    base::log(Level::kError, "revocation list not reloaded, the old one stays",
+              {{"problem", error.what()}});
+  }
+}
+
+void Server::wait_for_signal() {
+  signals_->set.async_wait([this](const error_code& failed, int signal) {
+    if (failed) return;
+    if (signal != SIGHUP) return stop();
+    reload();
+    wait_for_signal();
+  });
+}
+
+void Server::stop() {
+  base::log(Level::kNotice, "gate stops: finishing requests in flight");
+  for (const auto& listener : listeners_) {
+    error_code ignored;
+    listener->close(ignored);
+  }
+  for (const auto& worker : workers_) {
+    asio::post(worker->io, [worker = worker.get()] { worker->stop(); });
+  }
+}
+
+}  // namespace cardvault::gate

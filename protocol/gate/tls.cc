@@ -1,0 +1,138 @@
+#include "protocol/gate/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "vault/base/check.h"
+
+namespace cardvault::gate {
+namespace {
+
+using base::Code;
+using base::StartupError;
+
+std::string openssl_reason() {
+  const unsigned long error = ERR_peek_last_error();
+  const char* reason = ERR_reason_error_string(error);
+  ERR_clear_error();
+  return reason == nullptr ? "unreadable" : reason;
+}
+
+[[noreturn]] void refuse(const std::string& key, const std::string& file) {
+  throw StartupError(key + " = \"" + file + "\": " + openssl_reason() +
+                     "; it must be a readable PEM file of the right kind");
+}
+
+int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size,
+                const unsigned char* offered, unsigned offered_size, void*) {
+  static constexpr unsigned char kHttp11[] = "\x08http/1.1";
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_size, kHttp11, sizeof(kHttp11) - 1, offered,
+                            offered_size) != OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_ALERT_FATAL;  // RFC 7301 3.2: no_application_protocol
+  }
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+void set_protocol(SSL_CTX* context) {
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT |
+                                   SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
+                                   SSL_OP_NO_COMPRESSION);
+  SSL_CTX_set_num_tickets(context, 0);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_max_early_data(context, 0);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_read_ahead(context, 1);  // one read(2) per record instead of two
+  SSL_CTX_set_alpn_select_cb(context, choose_alpn, nullptr);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+}
+
+void load_trust(SSL_CTX* context, const Config& config) {
+  if (SSL_CTX_load_verify_file(context, config.client_ca.c_str()) != 1) {
+    refuse("client_ca", config.client_ca);
+  }
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(config.client_ca.c_str());
+  if (names == nullptr) refuse("client_ca", config.client_ca);
+  SSL_CTX_set_client_CA_list(context, names);
+  if (config.crl.empty()) return;
+  X509_STORE* store = SSL_CTX_get_cert_store(context);
+  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (lookup == nullptr || X509_load_crl_file(lookup, config.crl.c_str(), X509_FILETYPE_PEM) < 1) {
+    refuse("crl", config.crl);
+  }
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+}
+
+Code refusal_of(int verify_error) noexcept {
+  switch (verify_error) {
+    case X509_V_ERR_CERT_REVOKED:
+      return Code::kClientRevoked;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return Code::kCertificateExpired;
+    default:
+      return Code::kClientUnknown;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Tls> Tls::load(const Config& config) {
+  SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+  CARDVAULT_CHECK(context != nullptr);
+  std::shared_ptr<const Tls> tls(new Tls(context));
+  set_protocol(context);
+  if (SSL_CTX_use_certificate_chain_file(context, config.certificate.c_str()) != 1) {
+    refuse("certificate", config.certificate);
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, config.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1) {
+    refuse("key", config.key);
+  }
+  load_trust(context, config);
+  return tls;
+}
+
+Tls::~Tls() { SSL_CTX_free(context_); }
+
+SslPtr Tls::accept(int fd) const {
+  SslPtr ssl(SSL_new(context_));
+  if (ssl != nullptr && SSL_set_fd(ssl.get(), fd) == 1) SSL_set_accept_state(ssl.get());
+  return ssl;
+}
+
+base::Result<void> Tls::verify_again(const SSL* ssl) const {
+  X509* leaf = SSL_get0_peer_certificate(ssl);
+  const std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> check(X509_STORE_CTX_new(),
+                                                                              &X509_STORE_CTX_free);
+  if (leaf == nullptr || check == nullptr ||
+      X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(context_), leaf,
+                          SSL_get_peer_cert_chain(ssl)) != 1 ||
+      X509_STORE_CTX_set_default(check.get(), "ssl_client") != 1) {
+    return base::fail(Code::kClientUnknown, "verify again");
+  }
+  const bool good = X509_verify_cert(check.get()) == 1;
+  const int error = X509_STORE_CTX_get_error(check.get());
+  ERR_clear_error();
+  if (good) return {};
+  return base::fail(refusal_of(error), "verify again", error);
+}
+
+StrangerReason handshake_failure(const SSL* ssl) {
+  const long verified = SSL_get_verify_result(ssl);
+  const int reason = ERR_GET_REASON(ERR_peek_error());
+  ERR_clear_error();
+  if (verified == X509_V_ERR_CERT_REVOKED) return StrangerReason::kTlsRevoked;
+  if (verified == X509_V_ERR_CERT_HAS_EXPIRED) return StrangerReason::kTlsExpired;
+  if (verified != X509_V_OK) return StrangerReason::kTlsUntrusted;
+  if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) return StrangerReason::kTlsNoCertificate;
+  if (reason == SSL_R_UNSUPPORTED_PROTOCOL || reason == SSL_R_WRONG_VERSION_NUMBER) {
+    return StrangerReason::kTlsVersion;
+  }
+  return StrangerReason::kTlsHandshake;
+}
+
+}  // namespace cardvault::gate

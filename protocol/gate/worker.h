@@ -1,0 +1,34 @@
+// One I/O thread and the connections that it serves.
+#pragma once
+
+#include <cstdint>
+#include <list>
+
+#include "protocol/gate/asio_types.h"
+#include "protocol/gate/shared.h"
+
+namespace cardvault::gate {
+
+class Connection;
+
+// All members belong to the worker's thread, but for `io`.
+struct Worker {
+  Worker(asio::io_context& its_io, Shared& everything)
+      : io(its_io), shared(everything), timer(its_io) {}
+
+  // Once a second: ends what is past its deadline. One sweep instead of a timer per connection.
+  void tick();
+  // No new requests: idle connections end now, others after their answer.
+  void stop();
+  // Ends what is left.
+  void abandon();
+
+  asio::io_context& io;  // run by one thread
+  Shared& shared;
+  Timer timer;            // of the ticks
+  std::uint32_t now = 1;  // seconds since start; deadlines are in these
+  bool stopping = false;
+  std::list<Connection*> connections;
+};
+
+}  // namespace cardvault::gate
