@@ -52,6 +52,7 @@ EXPOSE_FILES = {
     "protocol/wire/answer_codec.cc",   # into frames, which are wiped
     "protocol/wire/request_codec.cc",  # into frames, which are wiped
     "provisioning/acts.cc",            # a customer's identifier, from the terminal into a frame
+    "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked
     "vault/core/cards.cc",             # a customer's identifier, into its fingerprint

@@ -50,8 +50,8 @@ class Pan {
 // passes Luhn: such text must not be stored in a field that is kept in the clear or found by.
 // A PAN begins and ends with a group of the run's digits ("order 12 4111 1111 1111 1111"); in runs
 // longer than 19 digits it may begin and end anywhere. Phone numbers (11 digits) pass; of other
-// numbers with 12 to 19 digits (a Kazakh IIN, an order number) one in ten passes Luhn by accident and
-// is refused: nothing tells it from a PAN. Numeric tokens fail Luhn and pass.
+// numbers with 12 to 19 digits (a Kazakh IIN, an order number) one in ten passes Luhn by accident
+// and is refused: nothing tells it from a PAN. Numeric tokens fail Luhn and pass.
 [[nodiscard]] bool contains_pan(std::string_view text) noexcept;
 
 // "411111******1111": at most the BIN and the last four digits (PCI DSS 3.4.1). `bin` may be empty.
