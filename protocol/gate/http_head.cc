@@ -39,10 +39,7 @@ class HeadParser final : public http::basic_parser<true> {
       head_.idempotency_key = plain(value);
     }
   }
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length,
-                         beast::error_code&) override {
-    if (length) head_.content_length = *length;
-  }
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, beast::error_code&) override {}
   void on_header_impl(beast::error_code&) override {}
   void on_response_impl(int, beast::string_view, int, beast::error_code&) override {}
   std::size_t on_body_impl(beast::string_view body, beast::error_code&) override {
@@ -69,6 +66,7 @@ base::Result<RequestHead> parse_head(std::string_view block) {
   if (error || used != block.size() || !parser.is_header_done() || parser.upgrade()) {
     return base::fail(base::Code::kBadHttp, "beast", error.value());
   }
+  if (const auto length = parser.content_length()) head.content_length = *length;
   head.keep_alive = parser.keep_alive();
   return head;
 }

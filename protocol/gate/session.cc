@@ -72,7 +72,7 @@ Plan judge(const Connection& c, std::size_t head_bytes) {
   } else if (!plan.route.takes_body) {
     if (length > 0) plan.refuse(Code::kBadHttp, true);
   } else if (!head->content_length) {
-    plan.refuse(Code::kLengthRequired);
+    plan.refuse(Code::kLengthRequired, true);
   } else if (!is_json(head->content_type)) {
     plan.refuse(Code::kUnsupportedMediaType);
   }
@@ -252,18 +252,16 @@ Question question_of(Connection& c, Plan plan) {
 // Refusals of known peers go to the vault too, to be counted against them and written to the log:
 // the answer is the vault's. The health socket has no peer to speak of.
 Awaitable<core::Answer> ask(Connection* c, const Question* q) {
-  const bool health = c->listener == Listener::kHealth;
-  if (health && q->refused) {
-    co_return core::Failure{std::get<core::Refused>(q->request).code, 0};
+  if (c->listener == Listener::kHealth) {
+    if (q->refused) co_return core::Failure{std::get<core::Refused>(q->request).code, 0};
+    if (q->operation == Operation::kMetrics) co_return core::MetricsAnswer{};  // the gate's own
   }
   core::Answer answer =
       co_await c->worker.shared.link.call(c->peer.caller, q->request, c->limits().answer_timeout_s);
   const auto* failure = std::get_if<core::Failure>(&answer);
-  if (failure == nullptr) co_return answer;
-  if (q->operation == Operation::kReady) {
+  if (failure != nullptr && q->operation == Operation::kReady) {
     co_return core::ReadyAnswer{false, std::string(base::code_name(failure->code)), {}};
   }
-  if (health && q->operation == Operation::kMetrics) co_return core::MetricsAnswer{};
   co_return answer;
 }
 
