@@ -378,6 +378,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
 }
 
 Answer TokenizeOperation::take_answer() {
+  hold_.reset();  // whoever has seen the answer may use the key again
   if (whole_failure_) return *whole_failure_;
   if (replayed_) return std::move(*replayed_);
   return std::move(answer_);

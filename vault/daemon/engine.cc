@@ -2,6 +2,7 @@
 
 #include <array>
 #include <chrono>
+#include <future>
 #include <type_traits>
 
 #include "vault/base/check.h"
@@ -75,6 +76,12 @@ Engine::~Engine() { stop(); }
 
 void Engine::start(unsigned workers, const MakeReader& make_reader) {
   reserve_invocations();
+  // The first blocks are durable before the first request: commits are done in their order.
+  std::promise<void> reserved;
+  committer_.submit(std::make_unique<Effect>(
+      [](core::Transaction&, core::EventSink&) -> base::Result<void> { return {}; },
+      [&](const base::Result<core::Receipt>&) { reserved.set_value(); }));
+  reserved.get_future().wait();
   for (unsigned i = 0; i < workers; ++i) {
     workers_.emplace_back([this, make_reader] { run(make_reader); });
   }

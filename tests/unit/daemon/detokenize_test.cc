@@ -1,0 +1,241 @@
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <thread>
+
+#include "tests/unit/daemon/test_vault.h"
+
+namespace cardvault::daemon {
+namespace {
+
+constexpr const char* kPan = "4111111111111111";
+constexpr const char* kCustomer = "+77011234567";
+
+TEST(Detokenize, ShowsTheNumberToWhomMaySeeIt) {
+  TestVault vault;
+  const auto shown = vault.reveal(vault.token(kPan, kCustomer));
+  EXPECT_EQ(std::get<core::Revealed>(shown).pan.expose(), kPan);
+  EXPECT_EQ(vault.count_in_log("\"op\":\"detokenize\",\"outcome\":\"ok\""), 1U);
+}
+
+TEST(Detokenize, MasksForWhomMayRead) {
+  TestVault vault;
+  core::Detokenize request;
+  request.items.push_back({vault.token(kPan, kCustomer), "display", true});
+  const auto answer = vault.call(TestVault::kWeb, std::move(request));
+  const auto& outcome = std::get<core::DetokenizeAnswer>(answer).items.at(0);
+  EXPECT_EQ(std::get<core::Masked>(outcome).masked, "411111******1111");
+}
+
+TEST(Detokenize, IsDeniedWithoutPermissionPurposeOrRegistration) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  core::Detokenize clear;
+  clear.items.push_back({token, "payment", false});
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, std::move(clear))), "permission_denied");
+  EXPECT_EQ(outcome_name(vault.reveal(token, "curiosity")), "purpose_denied");
+  core::Detokenize stranger;
+  stranger.items.push_back({token, "payment", false});
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kStranger, std::move(stranger))), "client_unknown");
+}
+
+TEST(Detokenize, AGateCannotPresentAClientAboveItsCeiling) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  const auto clear = [&] {
+    core::Detokenize request;
+    request.items.push_back({token, "payment", false});
+    return request;
+  };
+  const core::Ceiling web{"web", {"web"}, {UINT32_MAX}};
+  EXPECT_EQ(outcome_name(vault.call_through(web, TestVault::kProcessor, clear())),
+            "permission_denied");
+  const core::Ceiling narrow{
+      "web", {"*"}, {static_cast<std::uint32_t>(core::Permission::kTokenize)}};
+  EXPECT_EQ(outcome_name(vault.call_through(narrow, TestVault::kProcessor, clear())),
+            "permission_denied");
+}
+
+TEST(Detokenize, RevokedAndFrozenClientsAreRefusedAtOnce) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  core::Client client = *vault.clients.by_id("processor");
+  client.frozen = true;
+  vault.clients.put(client);
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "client_frozen");
+  client.revoked = true;
+  vault.clients.put(client);
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "client_revoked");
+}
+
+TEST(Detokenize, FrozenAndDeletedCardsStayHidden) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenFreeze{token, true})), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "card_frozen");
+  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer)), "ok");  // a repeat thaws nothing
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "card_frozen");
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenFreeze{token, false})), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "ok");
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "token_not_found");
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})),
+            "token_not_found");
+}
+
+TEST(Detokenize, PurposeCanDemandACurrency) {
+  TestVault vault;
+  const std::string dollars = vault.token("4000000000000001", kCustomer);
+  EXPECT_EQ(outcome_name(vault.reveal(dollars, "card_to_card")), "currency_refused");
+  EXPECT_EQ(outcome_name(vault.reveal(dollars, "payment")), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(vault.token(kPan, kCustomer), "card_to_card")), "ok");
+}
+
+TEST(Detokenize, NumericTokensWorkAndGuessingThemIsMadeToWait) {
+  TestVault vault;
+  core::TokenizeItem numeric = item(kPan, kCustomer);
+  numeric.format = core::TokenFormat::kNumeric;
+  const auto answer = vault.call(TestVault::kWeb, one(std::move(numeric)));
+  const auto& card =
+      std::get<core::CardView>(std::get<core::TokenizeAnswer>(answer).items.at(0));
+  EXPECT_EQ(card.token.size(), 19U);
+  EXPECT_EQ(outcome_name(vault.reveal(card.token)), "ok");
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.numeric_misses_per_minute = 3;
+  vault.set(settings);
+  unsigned misses = 0;
+  std::string last;
+  for (unsigned i = 0; i < 60 && last != "rate_limited"; ++i) {
+    std::string guess = "7" + std::to_string(100'000'000'000'000'000U + i * 37);
+    last = outcome_name(vault.reveal(guess));
+    misses += last == "token_not_found" ? 1 : 0;
+  }
+  EXPECT_EQ(last, "rate_limited");
+  EXPECT_EQ(misses, 3U);
+  EXPECT_EQ(outcome_name(vault.reveal(card.token)), "rate_limited");  // a hit can't be told either
+  vault.clock.now += 60'000;
+  EXPECT_EQ(outcome_name(vault.reveal(card.token)), "ok");
+}
+
+TEST(Detokenize, BudgetsHoldAlarmAndFreeze) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.reveal = {10, 100, 0};
+  vault.set(settings);
+  const std::string token = vault.token(kPan, kCustomer);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(outcome_name(vault.reveal(token)), "ok") << i;
+  const auto over = vault.reveal(token);
+  EXPECT_EQ(outcome_name(over), "reveal_budget_exhausted");
+  EXPECT_GT(std::get<core::Failure>(over).retry_after_s, 0U);
+  EXPECT_EQ(vault.count_in_log("\"outcome\":\"reveal_budget_80\""), 1U);
+  EXPECT_EQ(vault.count_in_log("\"outcome\":\"reveal_budget_100\""), 1U);
+  std::string last;
+  for (int i = 0; i < 40 && last != "client_frozen"; ++i) last = outcome_name(vault.reveal(token));
+  EXPECT_EQ(last, "client_frozen");
+  EXPECT_EQ(vault.count_in_log("\"op\":\"alarm\",\"outcome\":\"client_frozen\""), 1U);
+  const auto stored = (*vault.store->make_reader())->clients();
+  ASSERT_EQ(stored->size(), 1U);  // the effect is durable, not only in memory
+  EXPECT_TRUE(stored->front().frozen);
+}
+
+TEST(Detokenize, CardBudgetHoldsPerCard) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.reveal = {0, 0, 2};
+  vault.set(settings);
+  const std::string token = vault.token(kPan, kCustomer);
+  const std::string other = vault.token(test_pan(5), kCustomer);
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "ok");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "reveal_budget_exhausted");
+  EXPECT_EQ(outcome_name(vault.reveal(other)), "ok");
+}
+
+// Somebody with the database but not the keys edits it.
+class TamperedRow : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(TamperedRow, DoesNotDecrypt) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  vault.token(test_pan(7), "+77010000007");
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((vault.dir / "vault.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, GetParam().second, nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(db);
+  ASSERT_GT(sqlite3_changes(db), 0);
+  sqlite3_close(db);
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "record_damaged");
+  EXPECT_EQ(vault.count_in_log("\"outcome\":\"record_damaged\""), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, TamperedRow,
+    testing::Values(std::pair{"CiphertextSwapped",
+                              "UPDATE cards SET ciphertext = (SELECT ciphertext FROM cards ORDER "
+                              "BY token DESC LIMIT 1), iv = (SELECT iv FROM cards ORDER BY token "
+                              "DESC LIMIT 1)"},
+                    std::pair{"CustomerMoved", "UPDATE cards SET customer = 3 - customer"}),
+    [](const auto& param) { return param.param.first; });
+
+TEST(CardsSearch, ListsACustomersCardsMasked) {
+  TestVault vault;
+  vault.token(kPan, kCustomer);
+  vault.token("5555555555554444", kCustomer);
+  vault.token(test_pan(9), "+77010000000");
+  core::CardsSearch search;
+  search.customer = base::SecretText(kCustomer);
+  const auto answer = vault.call(TestVault::kWeb, std::move(search));
+  const auto& cards = std::get<core::SearchAnswer>(answer).cards;
+  ASSERT_EQ(cards.size(), 2U);
+  EXPECT_EQ(cards[0].masked, "411111******1111");
+  EXPECT_EQ(cards[1].last4, "4444");
+}
+
+TEST(CardsSearch, PagesThroughMany) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.cards_per_customer = settings.pan_budget_day = settings.pan_budget_month = 0;
+  vault.set(settings);
+  core::Tokenize batch;
+  batch.batch = true;
+  for (unsigned i = 0; i < 230; ++i) batch.items.push_back(item(test_pan(i), kCustomer));
+  static_cast<void>(vault.call(TestVault::kWeb, std::move(batch)));
+  std::size_t seen = 0;
+  std::string after;
+  do {
+    core::CardsSearch search;
+    search.customer = base::SecretText(kCustomer);
+    search.after = after;
+    auto answer = vault.call(TestVault::kWeb, std::move(search));
+    seen += std::get<core::SearchAnswer>(answer).cards.size();
+    after = std::get<core::SearchAnswer>(answer).next;
+  } while (!after.empty());
+  EXPECT_EQ(seen, 230U);
+}
+
+TEST(RateLimit, RefusesAheadOfHsmAndDisk) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 1;
+  vault.set(settings);
+  std::string last;
+  for (int i = 0; i < 3000 && last != "rate_limited"; ++i) {
+    last = outcome_name(vault.call(TestVault::kWeb, core::Whoami{}));
+  }
+  EXPECT_EQ(last, "rate_limited");
+  const auto calls = vault.crypto.calls();
+  const auto events = vault.store->next_seq();
+  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer)), "rate_limited");
+  EXPECT_EQ(vault.crypto.calls(), calls);
+  EXPECT_EQ(vault.store->next_seq(), events);
+  const auto floods = vault.floods.take(1);
+  ASSERT_FALSE(floods.empty());
+  EXPECT_EQ(floods.front().actor, "client:web");
+}
+
+}  // namespace
+}  // namespace cardvault::daemon
