@@ -27,7 +27,9 @@ MAY_INCLUDE = {
     "protocol/client": {"vault/base", "vault/core", "protocol/wire"},
     "vault/daemon": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store", "hsm",
                      "protocol/wire"},
-    "provisioning": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store", "hsm",
+    "provisioning": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store",
+                     "vault/daemon",  # on a stopped vault the tool runs the same acts in process
+                     "hsm",
                      "protocol/wire", "protocol/client"},
 }
 
