@@ -3,6 +3,17 @@
 #include <utility>
 
 namespace cardvault::store {
+namespace {
+
+// SQLite is told not to follow links (a file swapped for one would be written through), and that
+// holds for every part of a path.
+std::filesystem::path resolved(const std::filesystem::path& dir) {
+  std::error_code missing;
+  auto path = std::filesystem::canonical(dir, missing);
+  return missing ? dir : path;
+}
+
+}  // namespace
 
 std::unique_ptr<SqliteStore> SqliteStore::open(const std::filesystem::path& dir,
                                                StoreOptions options) {
@@ -10,7 +21,7 @@ std::unique_ptr<SqliteStore> SqliteStore::open(const std::filesystem::path& dir,
 }
 
 SqliteStore::SqliteStore(const std::filesystem::path& dir, StoreOptions options)
-    : dir_(std::filesystem::absolute(dir)), options_(std::move(options)), lock_(dir_) {
+    : dir_(resolved(dir)), options_(std::move(options)), lock_(dir_) {
   auto files = std::make_unique<WriteSide>(dir_, options_);
   checkpointer_ = std::make_unique<Checkpointer>(dir_, options_);
   // A killed process may have left deleted cards in a WAL.
@@ -49,6 +60,7 @@ base::Result<void> SqliteStore::backup(const std::filesystem::path& target,
   if (!vault) return std::unexpected(vault.error());
   auto reveal = connect(File::kReveal);
   if (!reveal) return std::unexpected(reveal.error());
+  const auto copies = resolved(target);
   base::Result<void> done;
   std::int64_t total = 0;
   const bool ran = committer_->between_groups([&] {
@@ -67,10 +79,10 @@ base::Result<void> SqliteStore::backup(const std::filesystem::path& target,
     if (!progress) return {};
     return [&, before](std::int64_t pages, std::int64_t) { progress(before + pages, total); };
   };
-  if (done) done = copy_snapshot(**vault, target / file_name(File::kVault), report(0));
+  if (done) done = copy_snapshot(**vault, copies / file_name(File::kVault), report(0));
   if (!done) return done;
-  done = copy_snapshot(**reveal, target / file_name(File::kReveal), report(vault_pages));
-  if (!done) std::filesystem::remove(target / file_name(File::kVault));
+  done = copy_snapshot(**reveal, copies / file_name(File::kReveal), report(vault_pages));
+  if (!done) std::filesystem::remove(copies / file_name(File::kVault));
   return done;
 }
 

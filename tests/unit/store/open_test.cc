@@ -18,6 +18,27 @@ TEST_F(StoreOpen, RefusesAnEmptyDirectoryUnlessAskedToCreate) {
   EXPECT_EQ(startup_error(), "");
 }
 
+TEST_F(StoreOpen, DirectoryMayBeReachedThroughALinkButAFileMayNotBeOne) {
+  const TempDir links;
+  std::filesystem::create_directory_symlink(dir_.path(), links.path() / "data");
+  {
+    const auto linked = SqliteStore::open(links.path() / "data", {.create = true});
+    EXPECT_TRUE(record(*linked, "x").get());
+    std::filesystem::create_directory(links.path() / "copy");
+    std::filesystem::create_directory_symlink(links.path() / "copy", links.path() / "to");
+    EXPECT_TRUE(linked->backup(links.path() / "to", {}));
+  }
+  const auto vault = dir_.path() / "vault.db";
+  std::filesystem::rename(vault, links.path() / "elsewhere");
+  std::filesystem::create_symlink(links.path() / "elsewhere", vault);
+  EXPECT_TRUE(contains(startup_error(), "vault.db"));
+}
+
+TEST_F(StoreOpen, MissingDirectoryIsNamed) {
+  EXPECT_THROW((void)SqliteStore::open(dir_.path() / "nowhere", {.create = true}),
+               base::StartupError);
+}
+
 TEST_F(StoreOpen, FilesAreForTheirOwnerOnly) {
   open();
   ASSERT_TRUE(record(*store_, "x").get());
