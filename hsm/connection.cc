@@ -10,18 +10,15 @@ namespace {
 
 using base::Code;
 
-base::Result<void> log_in(const Module& module, CK_SLOT_ID slot, const Session& session,
+base::Result<void> log_in(const Module& module, const CK_TOKEN_INFO& info, const Session& session,
                           const base::SecretText& pin) {
-  CK_TOKEN_INFO info{};
-  CK_RV rv = module.fn()->C_GetTokenInfo(slot, &info);
-  if (rv != CKR_OK) return refuse(Code::kHsmUnavailable, "C_GetTokenInfo", rv);
   if ((info.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY)) != 0) {
     // The last try is left to a person.
     return refuse(Code::kHsmPinRefused, "C_Login not tried: PIN locked or one try left",
                   CKR_PIN_LOCKED);
   }
   const auto text = pin.expose();
-  rv = module.fn()->C_Login(
+  const CK_RV rv = module.fn()->C_Login(
       session.handle(), CKU_USER,
       reinterpret_cast<CK_UTF8CHAR_PTR>(const_cast<char*>(text.data())),  // NOLINT: not written
       text.size());
@@ -53,7 +50,10 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const Module& module,
     if (!session) return std::unexpected(session.error());
     out->sessions_.push_back(std::move(*session));
   }
-  if (auto in = log_in(module, *slot, out->sessions_.front(), pin); !in) {
+  if (const CK_RV rv = module.fn()->C_GetTokenInfo(*slot, &out->info_); rv != CKR_OK) {
+    return refuse(Code::kHsmUnavailable, "C_GetTokenInfo", rv);
+  }
+  if (auto in = log_in(module, out->info_, out->sessions_.front(), pin); !in) {
     return std::unexpected(in.error());
   }
   if (auto ready = out->prepare(module, config, witness); !ready) {
@@ -64,7 +64,7 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const Module& module,
 
 base::Result<void> Connection::prepare(const Module& module, const TokenConfig& config,
                                        Witness& witness) {
-  const auto findings = probe_mechanisms(module, slot_, config.cbc_hmac);
+  const auto findings = probe_mechanisms(module, slot_, info_, config.cbc_hmac);
   for (const MechanismFinding& finding : findings) {
     if (finding.required && !finding.present) {
       return refuse(Code::kMechanismMissing, finding.name, CKR_MECHANISM_INVALID);

@@ -37,6 +37,8 @@ class Connection {
   [[nodiscard]] const KeyRing& keys() const noexcept { return keys_; }
   [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
   [[nodiscard]] CK_SLOT_ID slot() const noexcept { return slot_; }
+  // As before the login: SoftHSM on a read-only directory refuses C_GetTokenInfo after it.
+  [[nodiscard]] const CK_TOKEN_INFO& token_info() const noexcept { return info_; }
   // One per session, to be lent.
   [[nodiscard]] std::vector<Channel> channels() const;
 
@@ -58,6 +60,7 @@ class Connection {
                                            Witness& witness);
 
   CK_SLOT_ID slot_;
+  CK_TOKEN_INFO info_{};
   std::vector<Session> sessions_;  // the first made the copies and lives longest
   KeyRing keys_;
   core::Suite suite_ = core::Suite::kAes256Gcm;

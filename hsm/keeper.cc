@@ -59,7 +59,8 @@ Keeper::Keeper(const TokenConfig& config, HsmHooks hooks)
     state_ = HsmState::kReady;
     pool_.open(connection_->channels());
   }
-  recovery_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  const bool reported = !first;
+  recovery_ = std::jthread([this, reported](const std::stop_token& stop) { run(stop, reported); });
   watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
 }
 
@@ -133,7 +134,7 @@ base::Result<void> Keeper::probe() {
   return well;
 }
 
-void Keeper::reconnect() {
+bool Keeper::reconnect() {
   pool_.drain();
   const auto done = connect();
   HsmEvent event;
@@ -149,10 +150,11 @@ void Keeper::reconnect() {
       event.state = state_ = HsmState::kPinRefused;
     } else {
       cause_ = done.error();
-      return;  // still the same outage
+      return false;  // still the same outage
     }
   }
   report(event);
+  return done.has_value();
 }
 
 base::Result<void> Keeper::adopt() {
@@ -170,7 +172,7 @@ base::Result<void> Keeper::adopt() {
   return *adopted_;
 }
 
-void Keeper::serve_adopt() {
+bool Keeper::serve_adopt() {
   bool was_ready = false;
   {
     const std::lock_guard lock(mutex_);
@@ -198,39 +200,36 @@ void Keeper::serve_adopt() {
   }
   changed_.notify_all();
   if (was_ready != done.has_value()) report(event);
+  return done.has_value();
 }
 
-void Keeper::run(const std::stop_token& stop) {
-  bool reported = state_ != HsmState::kReady;  // the constructor has reported it
+// `reported`: the outage we are in has been reported, and its first retry was made.
+void Keeper::run(const std::stop_token& stop, bool reported) {
   const milliseconds interval{config_.probe_interval_ms};
+  const auto adopting = [&] { return adopt_wanted_ && !adopted_; };
+  const auto called = [&] { return adopting() || state_ == HsmState::kUnavailable; };
+  std::unique_lock lock(mutex_);
   while (!stop.stop_requested()) {
-    std::unique_lock lock(mutex_);
-    const bool unavailable = state_ == HsmState::kUnavailable;
-    const HsmEvent begun{HsmState::kUnavailable, cause_, {}};
-    const auto woken = [&] { return adopt_wanted_ && !adopted_; };
-    if (woken()) {
+    if (adopting()) {
       lock.unlock();
-      serve_adopt();
-      reported = state_ != HsmState::kReady;
-    } else if (unavailable) {
+      reported = !serve_adopt();
+      lock.lock();
+    } else if (state_ == HsmState::kUnavailable) {
+      const HsmEvent begun{HsmState::kUnavailable, cause_, {}};
+      if (reported) changed_.wait_for(lock, stop, kRetry, adopting);
+      if (adopting() || stop.stop_requested()) continue;
       lock.unlock();
       if (!reported) report(begun);
-      reconnect();
-      reported = state_ != HsmState::kReady;
+      reported = !reconnect();
       lock.lock();
-      if (reported) changed_.wait_for(lock, stop, kRetry, woken);
-    } else {
-      const auto called = [&] { return woken() || state_ == HsmState::kUnavailable; };
-      const bool idle = state_ == HsmState::kPinRefused || interval.count() == 0;
-      if (idle) {
-        changed_.wait(lock, stop, called);
-      } else if (!changed_.wait_for(lock, stop, interval, called) && !stop.stop_requested()) {
-        lock.unlock();
-        static_cast<void>(probe());  // a failure is in the state
-      }
+    } else if (state_ == HsmState::kPinRefused || interval.count() == 0) {
+      changed_.wait(lock, stop, called);
+    } else if (!changed_.wait_for(lock, stop, interval, called) && !stop.stop_requested()) {
+      lock.unlock();
+      static_cast<void>(probe());  // a failure is in the state
+      lock.lock();
     }
   }
-  const std::lock_guard lock(mutex_);
   if (!adopted_) adopted_ = base::fail(Code::kHsmUnavailable, "shutting down");
   changed_.notify_all();
 }
@@ -293,20 +292,18 @@ Keeper::Catalogue Keeper::describe() const {
       copied = copied && (is_signature(purpose) || key.working != key.on_token);
     }
   }
+  const CK_TOKEN_INFO& info = connection_->token_info();
   TokenDescription& token = out.description;
   token.session_copies = copied && !out.keys.empty();
   token.suite = connection_->suite();
-  token.mechanisms = probe_mechanisms(module_, connection_->slot(), config_.cbc_hmac);
-  CK_TOKEN_INFO info{};
+  token.mechanisms = probe_mechanisms(module_, connection_->slot(), info, config_.cbc_hmac);
+  token.label = text_of(info.label);
+  token.manufacturer = text_of(info.manufacturerID);
+  token.model = text_of(info.model);
+  token.serial = text_of(info.serialNumber);
+  token.firmware =
+      std::to_string(info.firmwareVersion.major) + "." + std::to_string(info.firmwareVersion.minor);
   CK_SLOT_INFO slot{};
-  if (module_.fn()->C_GetTokenInfo(connection_->slot(), &info) == CKR_OK) {
-    token.label = text_of(info.label);
-    token.manufacturer = text_of(info.manufacturerID);
-    token.model = text_of(info.model);
-    token.serial = text_of(info.serialNumber);
-    token.firmware = std::to_string(info.firmwareVersion.major) + "." +
-                     std::to_string(info.firmwareVersion.minor);
-  }
   if (module_.fn()->C_GetSlotInfo(connection_->slot(), &slot) == CKR_OK) {
     token.hardware =
         (slot.flags & CKF_HW_SLOT) != 0 && !token.manufacturer.starts_with("SoftHSM") &&

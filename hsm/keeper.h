@@ -49,9 +49,10 @@ class Keeper {
  private:
   [[nodiscard]] base::Result<void> connect();
   void lost(const base::Error& error);
-  void reconnect();
-  void serve_adopt();
-  void run(const std::stop_token& stop);
+  // Both: whether the token is ready now.
+  bool reconnect();
+  bool serve_adopt();
+  void run(const std::stop_token& stop, bool reported);
   void watch(const std::stop_token& stop);
   void report(const HsmEvent& event) const;
   [[nodiscard]] Catalogue describe() const;

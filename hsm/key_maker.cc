@@ -20,6 +20,7 @@ class KeyMaker::Impl {
     const base::SecretText pin = read_pin(uri);
     demand(module_.initialize());
     slot_ = demand(module_.find_token(uri));
+    static_cast<void>(module_.fn()->C_GetTokenInfo(slot_, &info_));
     session_.emplace(demand(Session::open(module_, slot_, true)));
     channel_.fn = module_.fn();
     channel_.session = session_->handle();
@@ -91,7 +92,7 @@ class KeyMaker::Impl {
   }
 
   [[nodiscard]] std::vector<MechanismFinding> mechanisms() const {
-    return probe_mechanisms(module_, slot_, config_.cbc_hmac);
+    return probe_mechanisms(module_, slot_, info_, config_.cbc_hmac);
   }
 
  private:
@@ -108,6 +109,7 @@ class KeyMaker::Impl {
   const TokenConfig config_;
   Module module_;
   CK_SLOT_ID slot_ = 0;
+  CK_TOKEN_INFO info_{};
   std::optional<Session> session_;
   Channel channel_;
 };

@@ -12,12 +12,10 @@ bool has_ed25519(const Module& module, CK_SLOT_ID slot) {
 }
 
 std::vector<MechanismFinding> probe_mechanisms(const Module& module, CK_SLOT_ID slot,
-                                               bool cbc_hmac) {
+                                               const CK_TOKEN_INFO& info, bool cbc_hmac) {
   const bool gcm = has_gcm(module, slot);
   const bool cbc = module.has(slot, CKM_AES_CBC_PAD, CKF_ENCRYPT | CKF_DECRYPT);
-  CK_TOKEN_INFO info{};
-  const bool random =
-      module.fn()->C_GetTokenInfo(slot, &info) == CKR_OK && (info.flags & CKF_RNG) != 0;
+  const bool random = (info.flags & CKF_RNG) != 0;
   const bool needs_cbc = cbc_hmac || !gcm;
   return {
       {"C_GenerateRandom", "IVs, tokens and codes", true, random},

@@ -28,7 +28,7 @@ void write_file(const fs::path& path, std::string_view text, unsigned mode) {
 
 TestToken::TestToken(Kind kind, Options options) {
   fs::create_directory(token_dir());
-  const base::SecretText pin = random_pin();
+  const base::SecretText pin = options.pin.empty() ? random_pin() : base::SecretText(options.pin);
   write_file(pin_file(), std::string(pin.expose()) + "\n");
   config.cbc_hmac = options.cbc_hmac;
   config.probe_interval_ms = 50;

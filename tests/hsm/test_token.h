@@ -38,6 +38,7 @@ class TestToken {
     std::vector<core::KeyPurpose> purposes{core::kAllKeyPurposes.begin(),
                                            core::kAllKeyPurposes.end()};
     std::string module;  // instead of the kind's own
+    std::string pin;     // instead of a random one
   };
   explicit TestToken(Kind kind) : TestToken(kind, Options{}) {}
   TestToken(Kind kind, Options options);
