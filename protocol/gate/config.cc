@@ -2,7 +2,8 @@
 
 #include <toml++/toml.h>
 
-#include <limits>
+#include <functional>
+#include <set>
 #include <string_view>
 
 #include "vault/base/result.h"
@@ -13,29 +14,28 @@ namespace {
 constexpr std::int64_t kDay_s = 86400;
 constexpr std::int64_t kMaxUid = 0xfffffffe;
 
-// Takes the keys of one table; what is left at the end is unknown.
+// Takes the keys of one table; those that nobody asked for are unknown.
 class Section {
  public:
   Section(const std::string& path, std::string name, const toml::table& table)
-      : path_(path), name_(std::move(name)), rest_(table) {}
+      : path_(path), name_(std::move(name)), table_(table) {}
 
   void text(std::string_view key, std::string& value, bool required) {
-    const toml::node* node = rest_.get(key);
+    const toml::node* node = find(key);
     if (node == nullptr) {
-      if (required) refuse("lacks the key `" + std::string(key) + "`", rest_);
+      if (required) refuse("lacks the key `" + std::string(key) + "`", table_);
       return;
     }
     const auto found = node->value_exact<std::string>();
     if (!found || found->empty()) refuse(std::string(key) + " must be a text", *node);
     value = *found;
-    rest_.erase(key);
   }
 
   void number(std::string_view key, std::uint32_t& value, std::int64_t least, std::int64_t most,
               bool required = false) {
-    const toml::node* node = rest_.get(key);
+    const toml::node* node = find(key);
     if (node == nullptr) {
-      if (required) refuse("lacks the key `" + std::string(key) + "`", rest_);
+      if (required) refuse("lacks the key `" + std::string(key) + "`", table_);
       return;
     }
     const auto found = node->value_exact<std::int64_t>();
@@ -45,16 +45,19 @@ class Section {
              *node);
     }
     value = static_cast<std::uint32_t>(*found);
-    rest_.erase(key);
   }
 
   void end() const {
-    for (const auto& [key, node] : rest_) {
-      refuse("unknown key `" + std::string(key.str()) + "`", node);
+    for (const auto& [key, node] : table_) {
+      if (!known_.contains(key.str())) refuse("unknown key `" + std::string(key.str()) + "`", node);
     }
   }
 
  private:
+  const toml::node* find(std::string_view key) {
+    known_.emplace(key);
+    return table_.get(key);
+  }
   [[noreturn]] void refuse(const std::string& what, const toml::node& where) const {
     throw base::StartupError(path_ + ":" + std::to_string(where.source().begin.line) + ": [" +
                              name_ + "] " + what + "; see cardvault-gate(8)");
@@ -62,7 +65,8 @@ class Section {
 
   const std::string& path_;
   std::string name_;
-  toml::table rest_;
+  const toml::table& table_;
+  std::set<std::string, std::less<>> known_;
 };
 
 toml::table parse(const std::string& path) {
