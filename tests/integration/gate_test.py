@@ -365,7 +365,10 @@ class GateTest(unittest.TestCase):
 
     @unittest.skipIf(os.getuid() != 0, "the gate is not dumpable: only root reads its memory")
     def test_no_card_number_stays_in_memory(self):
-        self.assertNotEqual(residue(self.gate.process.pid, b"urn:cardvault:problem:"), [])
+        half = self.gate.connect()  # the search finds what a request not yet whole holds
+        half.sendall(b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                     b'Content-Length: 99\r\n\r\n{"pan":"5105105105105100')
+        Gate.wait_for(lambda: residue(self.gate.process.pid, b"5105105105105100"), 1)
         pan = "4000056655665556"
         connection = self.gate.connect()
         body = json.dumps({"pan": pan, "metadata": {"a": pan}, "expiry": pan}).encode()
@@ -376,7 +379,8 @@ class GateTest(unittest.TestCase):
         send(connection, "POST", "/v1/tokenize", b'{"items":[{"pan":"' + pan.encode() + b'"},1]}')
         send(connection, "POST", "/v1/detokenize", {"token": "tok_1", "purpose": "payment"})
         time.sleep(1)
-        for secret in (pan, PAN):
+        receive(half)  # 408
+        for secret in (pan, PAN, "5105105105105100"):
             self.assertEqual(residue(self.gate.process.pid, secret.encode()), [], secret)
 
 
