@@ -19,6 +19,13 @@ namespace {
 constexpr int kHelloMs = 5000;
 constexpr auto kRetry = std::chrono::milliseconds(100);
 
+// What a gate says of a peer's address, as far as it can be one: the log takes no free text.
+std::string address_of(const std::string& source) {
+  const bool address = source.size() <= 45 &&  // the longest IPv6 address
+                       source.find_first_not_of("0123456789abcdefABCDEF:.*") == std::string::npos;
+  return address ? source : "?";
+}
+
 // One read(2) into the frames. False at the end of the connection.
 bool read_some(const Fd& fd, wire::FrameReader& frames) {
   const auto room = frames.space();
@@ -159,7 +166,7 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
   }
   if (const auto* flood = std::get_if<core::Flood>(&request->request)) {
     const bool named = core::valid_client_id(flood->reason);
-    floods_.add("gate:" + config_.ceiling.gate, flood->source.substr(0, 64),
+    floods_.add("gate:" + config_.ceiling.gate, address_of(flood->source),
                 named ? flood->reason : "unnamed", flood->count);
     return true;
   }
@@ -167,6 +174,7 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
     answer_ready(connection, frame.id);
     return true;
   }
+  request->caller.source = address_of(request->caller.source);
   engine_.submit(*ceiling_.load(), std::move(*request),
                  [connection, id = frame.id](core::Response response) {
                    const core::Answer answer = std::move(response).take();
