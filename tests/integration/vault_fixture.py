@@ -21,6 +21,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GATES = ("web", "processor", "auditor")
+# As for ./dev up: the programs of another build, such as one with sanitizers.
+PROGRAMS = os.environ.get("CARDVAULT_PROGRAMS") or os.path.join(ROOT, "build", "release")
 UP_TIMEOUT_S = 1800  # the programs may have to be built first
 
 
@@ -145,9 +147,8 @@ class Vault:
 
     def tool(self, *arguments, check=True):
         """Runs `cardvault` on this vault."""
-        program = os.path.join(ROOT, "build", "release", "cardvault")
         return subprocess.run(
-            [program, "--config", self.path("vault.toml"), *arguments],
+            [os.path.join(PROGRAMS, "cardvault"), "--config", self.path("vault.toml"), *arguments],
             capture_output=True, text=True, timeout=60, check=check,
         )
 
