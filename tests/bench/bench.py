@@ -200,7 +200,7 @@ class Bench:
             ]
             print("{:<16}{:>7}{:>7}{:>11}{:>10}{:>10}{:>11}{:>9}".format(*cells))
         print("\nLatencies are of closed loops but for the rows ..._open, which count from the due time.")
-        print(f"Module: {self.raw['model'].strip()}, session copies: {self.raw['session_copies']}, one thread.\n")
+        print(f"Module: {self.raw['model'].strip()}, one thread.\n")
         for what, key, figure, sense, bound in TARGETS:
             value = self.figure(self.find(*key), figure)
             met = value >= bound if sense == ">=" else value <= bound

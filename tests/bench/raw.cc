@@ -120,12 +120,11 @@ void run(const Options& options) {
   const Histogram sync = measure_sync(options.sync_dir, std::min(options.seconds, 1.0));
   const auto described = token->description();
   std::printf(
-      "{\"token\":\"%s\",\"model\":\"%s\",\"threads\":%u,\"session_copies\":%s,"
+      "{\"token\":\"%s\",\"model\":\"%s\",\"threads\":%u,"
       "\"tokenize_per_s\":%.1f,\"detokenize_per_s\":%.1f,\"sync_p50_us\":%.1f,"
       "\"sync_p99_us\":%.1f}\n",
-      described.label.c_str(), described.model.c_str(), options.threads,
-      described.session_copies ? "true" : "false", tokenize, detokenize, sync.quantile_us(0.5),
-      sync.quantile_us(0.99));
+      described.label.c_str(), described.model.c_str(), options.threads, tokenize, detokenize,
+      sync.quantile_us(0.5), sync.quantile_us(0.99));
 }
 
 }  // namespace
