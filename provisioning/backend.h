@@ -17,6 +17,8 @@ class Backend {
   // go to `partial` as they come. Throws ToolError(kUnreachable) when the line breaks.
   [[nodiscard]] virtual wire::AdminAnswer run(wire::AdminRequest request,
                                               const Partial& partial) = 0;
+  // False when the vault is stopped and this process stands in for it.
+  [[nodiscard]] virtual bool running() const = 0;
 };
 
 }  // namespace cardvault::provisioning

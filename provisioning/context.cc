@@ -1,11 +1,17 @@
 #include "provisioning/context.h"
 
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include "provisioning/config_file.h"
+#include "provisioning/in_process_backend.h"
 #include "provisioning/progress.h"
 #include "provisioning/socket_backend.h"
 
@@ -16,6 +22,18 @@ std::uint64_t number(const std::string& text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value;
+}
+
+constexpr int kStartAttempts = 100;
+constexpr auto kStartPause = std::chrono::milliseconds(100);
+
+// Whether some process has the vault in this folder.
+bool locked(const std::string& data_dir) {
+  const int fd = ::open((data_dir + "/vault.lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool held = ::flock(fd, LOCK_SH | LOCK_NB) != 0;
+  ::close(fd);
+  return held;
 }
 
 bool is_progress(const wire::AdminAnswer& answer) {
@@ -72,10 +90,18 @@ std::string login_name() {
 
 std::unique_ptr<Backend> open_vault(const Context& context) {
   const ConfigFile config = read_config_file(context.config);
-  if (auto line = SocketBackend::connect(config.admin_socket)) return line;
-  throw ToolError(ExitCode::kUnreachable,
-                  "no vault answers on " + config.admin_socket +
-                      ": start it (systemctl start cardvault.target, or ./dev up DIR)");
+  for (int attempt = 0; attempt < kStartAttempts; ++attempt) {
+    if (auto line = SocketBackend::connect(config.admin_socket)) return line;
+    if (!locked(config.data_dir)) {
+      auto backend = InProcessBackend::open(context.config);
+      context.err << "cardvault: no vault runs: done in this process\n";
+      return backend;
+    }
+    std::this_thread::sleep_for(kStartPause);  // a daemon that starts or stops
+  }
+  throw ToolError(ExitCode::kUnreachable, "a process holds the lock of " + config.data_dir +
+                                              " but does not answer on " + config.admin_socket +
+                                              ": see the vault's log");
 }
 
 }  // namespace cardvault::provisioning

@@ -52,7 +52,8 @@ ExitCode conclude(const Context& context, const wire::AdminAnswer& answer);
 // The login name of this process's real uid, or "uid-1000" where it has none.
 [[nodiscard]] std::string login_name();
 
-// In a running vault over its admin socket. Throws ToolError(kUnreachable) when none runs.
+// A running vault over its admin socket, or a stopped one in this process. Throws StartupError with
+// what to do.
 [[nodiscard]] std::unique_ptr<Backend> open_vault(const Context& context);
 
 }  // namespace cardvault::provisioning

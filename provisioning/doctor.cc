@@ -15,6 +15,10 @@ constexpr std::array<std::string_view, 4> kSeverities = {"ok", "note", "warning"
 void ask_vault(const Context& context, Findings& findings) {
   try {
     const auto backend = context.open(context);
+    if (!backend->running()) {
+      findings.push_back({Severity::kWarning, "no vault runs: it was examined in this process",
+                          "systemctl start cardvault.target"});
+    }
     const auto answer = ask(context, *backend, "doctor", {});
     const Findings more = read_findings(answer);
     findings.insert(findings.end(), more.begin(), more.end());

@@ -20,6 +20,7 @@ class SocketBackend : public Backend {
   ~SocketBackend() override;
 
   [[nodiscard]] wire::AdminAnswer run(wire::AdminRequest request, const Partial& partial) override;
+  [[nodiscard]] bool running() const override { return true; }
 
  private:
   explicit SocketBackend(int fd) : fd_(fd) {}

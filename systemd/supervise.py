@@ -24,6 +24,7 @@ LEVELS = {"3": "error", "4": "warning", "5": "notice", "6": "info"}
 PASSED_ON = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS")
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S, STEADY_AFTER_S = 0.05, 2.0, 10.0
 STOP_S = 20.0
+MANY_FILES = 65536
 libc = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -43,6 +44,17 @@ def write_atomically(path, text):
         out.write(text)
     os.chmod(path + ".new", 0o644)
     os.rename(path + ".new", path)
+
+
+def allow_many_files():
+    """10,000 connections need as many descriptors; root without CAP_SYS_RESOURCE can't go higher."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (max(hard, MANY_FILES), hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            return
+        except (ValueError, PermissionError):
+            continue
 
 
 def run_child(process, supervisor, log_end):
@@ -65,9 +77,7 @@ def run_child(process, supervisor, log_end):
             environment["LISTEN_FDS"] = str(len(held))
             environment["LISTEN_FDNAMES"] = ":".join(process.sockets)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        want = 65536 if os.geteuid() == 0 else hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, want), max(hard, want)))
+        allow_many_files()
         os.umask(0o077)
         if os.geteuid() == 0:
             os.setgroups([])

@@ -30,6 +30,7 @@ struct FakeBackend : Backend {
     answers.erase(answers.begin());
     return answer;
   }
+  bool running() const override { return true; }
   std::vector<wire::AdminRequest>& requests;
   std::vector<wire::AdminAnswer>& answers;
 };
