@@ -44,9 +44,10 @@ void Checkpointer::committed(File file, int wal_pages, bool deleted) {
   const bool was_empty = state.pages == 0;
   if (wal_pages < state.pages) state.tried_pages = 0;  // the WAL began anew
   state.pages = wal_pages;
+  ++state.commits;
   state.erase |= deleted;
   state.last_commit = now;
-  if (was_empty || due(state, now) != Job::kNone) wake_.notify_one();
+  if (was_empty || deleted || due(state, now) != Job::kNone) wake_.notify_one();
 }
 
 Checkpointer::Job Checkpointer::due(const State& state, Time now) const {
@@ -73,14 +74,17 @@ void Checkpointer::run() {
       const Job job = due(state, std::chrono::steady_clock::now());
       if (job == Job::kNone) continue;
       const int pages = state.pages;
+      const std::uint64_t commits = state.commits;
       const bool erase = std::exchange(state.erase, false);
       lock.unlock();
       const bool emptied = checkpoint(file, job);
       lock.lock();
       state.tried_pages = pages;
-      if (emptied && job == Job::kTruncate && state.pages == pages) state.pages = 0;
+      // A commit meanwhile may be in the WAL again.
+      if (emptied && job == Job::kTruncate && state.commits == commits) state.pages = 0;
       if (!emptied) state.erase |= erase;
-      state.not_before = std::chrono::steady_clock::now() + kRetry;
+      state.not_before = std::chrono::steady_clock::now();
+      if (!emptied || job == Job::kTruncate) state.not_before += kRetry;
     }
     if (!stopping_) wake_.wait_until(lock, next_wake(std::chrono::steady_clock::now()));
   }
@@ -106,7 +110,9 @@ bool Checkpointer::checkpoint(std::size_t file, Job job) {
   }
   if (code == SQLITE_OK) {
     const int mode = job == Job::kTruncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
-    code = sqlite3_wal_checkpoint_v2(connection->handle(), nullptr, mode, nullptr, nullptr);
+    turn_.precede([&] {
+      code = sqlite3_wal_checkpoint_v2(connection->handle(), nullptr, mode, nullptr, nullptr);
+    });
   }
   if (code == SQLITE_OK) return true;
   if ((code & 0xFF) != SQLITE_BUSY) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include "vault/store/connection.h"
 #include "vault/store/schema.h"
 #include "vault/store/store_options.h"
+#include "vault/store/write_turn.h"
 
 namespace cardvault::store {
 
@@ -30,12 +32,15 @@ class Checkpointer {
   void committed(File file, int wal_pages, bool deleted);
   // No checkpoint runs while this is held.
   [[nodiscard]] std::unique_lock<std::mutex> pause() { return std::unique_lock(running_); }
+  // The committer holds it while it writes a group.
+  [[nodiscard]] WriteTurn& turn() noexcept { return turn_; }
 
  private:
   using Time = std::chrono::steady_clock::time_point;
   enum class Job { kNone, kRestart, kTruncate };
   struct State {
-    int pages = 0;        // in the WAL
+    int pages = 0;  // in the WAL
+    std::uint64_t commits = 0;
     int tried_pages = 0;  // of them at the last attempt
     bool erase = false;
     Time last_commit{};
@@ -50,7 +55,8 @@ class Checkpointer {
   const ConnectionOptions connection_options_;
   const int restart_pages_;
   const std::chrono::milliseconds idle_;
-  std::mutex running_;                                           // before mutex_
+  std::mutex running_;  // before turn_ and mutex_
+  WriteTurn turn_;
   std::array<std::unique_ptr<Connection>, kFiles> connections_;  // own thread
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -130,6 +130,7 @@ base::Result<void> SqliteCommitter::write_group() {
                                   [](const Member& m) { return m.commit->has_effect(); });
   const std::uint64_t writes = files_->transaction().writes();
   GroupLog log(next_seq_);
+  const auto turn = checkpointer_.turn().take();
   if (effect) {
     if (auto begun = files_->begin(); !begun) return begun;
   }
