@@ -11,13 +11,10 @@ namespace {
 using base::Code;
 
 constexpr CK_ULONG kKeyBytes = 32;
-// DER of the curves' names (RFC 5480 2.1.1.1; PKCS#11 3.0 allows the printable name for Edwards
-// curves, which SoftHSM 2.6 takes as well as the OID).
+// DER of the curves' object identifiers (RFC 5480 2.1.1.1, RFC 8410 3). SoftHSM 2.6 takes the
+// printable name "edwards25519" as well, but leaks memory over it.
 constexpr std::string_view kP256{"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07", 10};
-constexpr std::string_view kEd25519Name{
-    "\x13\x0c"
-    "edwards25519",
-    14};
+constexpr std::string_view kEd25519Oid{"\x06\x03\x2b\x65\x70", 5};
 
 struct Use {
   CK_ATTRIBUTE_TYPE type;
@@ -66,7 +63,7 @@ base::Result<CK_OBJECT_HANDLE> generate_secret(const Channel& channel, const Key
 base::Result<CK_OBJECT_HANDLE> generate_pair(const Channel& channel, const KeySpec& spec) {
   const bool edwards = spec.kind == KeyKind::kEd25519;
   Template open_half;
-  open_half.bytes(CKA_EC_PARAMS, std::string(edwards ? kEd25519Name : kP256))
+  open_half.bytes(CKA_EC_PARAMS, std::string(edwards ? kEd25519Oid : kP256))
       .flag(CKA_TOKEN, true)
       .flag(CKA_PRIVATE, false)
       .flag(CKA_MODIFIABLE, false)
