@@ -43,9 +43,9 @@ struct AdminAnswer {
   bool more = false;
 };
 
-// Each appends one whole frame to `out`. Those that return bool return false, with nothing appended,
-// when the frame would exceed kMaxFrame; an Answer that would becomes Failure kInternal. A text is at
-// most 65,535 bytes (AdminAnswer cells and MetricsAnswer apart): longer ones abort.
+// Each appends one whole frame to `out`. Those that return bool return false, with nothing
+// appended, when the frame would exceed kMaxFrame; an Answer that would becomes Failure kInternal.
+// A text is at most 65,535 bytes (AdminAnswer cells and MetricsAnswer apart): longer ones abort.
 void encode(base::SecretBuffer& out, std::uint64_t id, const Hello& hello);
 bool encode(base::SecretBuffer& out, std::uint64_t id, const core::Caller& caller,
             const core::Request& request);
@@ -56,7 +56,8 @@ bool encode(base::SecretBuffer& out, std::uint64_t id, const AdminAnswer& answer
 [[nodiscard]] base::Result<Hello> decode_hello(std::span<const std::uint8_t> payload);
 [[nodiscard]] base::Result<GateRequest> decode_request(std::span<const std::uint8_t> payload);
 [[nodiscard]] base::Result<core::Answer> decode_answer(std::span<const std::uint8_t> payload);
-[[nodiscard]] base::Result<AdminRequest> decode_admin_request(std::span<const std::uint8_t> payload);
+[[nodiscard]] base::Result<AdminRequest> decode_admin_request(
+    std::span<const std::uint8_t> payload);
 [[nodiscard]] base::Result<AdminAnswer> decode_admin_answer(std::span<const std::uint8_t> payload);
 
 // An Answer alone, without a frame: what Idempotency-Key keeps. Same bytes as in a kAnswer frame.

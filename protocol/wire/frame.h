@@ -19,10 +19,10 @@ inline constexpr std::size_t kMaxFrame = std::size_t{1} << 20;
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,        // both sides, first: u32 version, text name
-  kRequest = 2,      // gate → vault
-  kAnswer = 3,       // vault → gate
-  kAdminRequest = 4, // tool → vault, on the admin socket only
+  kHello = 1,         // both sides, first: u32 version, text name
+  kRequest = 2,       // gate → vault
+  kAnswer = 3,        // vault → gate
+  kAdminRequest = 4,  // tool → vault, on the admin socket only
   kAdminAnswer = 5,
 };
 
