@@ -145,12 +145,25 @@ class Vault:
             time.sleep(0.05)
         raise RuntimeError(f"gate {gate} is not ready:\n{self.log_tail()}")
 
-    def tool(self, *arguments, check=True):
-        """Runs `cardvault` on this vault."""
-        return subprocess.run(
-            [os.path.join(PROGRAMS, "cardvault"), "--config", self.path("vault.toml"), *arguments],
-            capture_output=True, text=True, timeout=60, check=check,
+    def tool_command(self, *arguments):
+        program = os.path.join(PROGRAMS, "cardvault")
+        return [program, "--config", self.path("vault.toml"), *arguments]
+
+    def tool(self, *arguments, check=True, stdin="", uid=None):
+        """Runs `cardvault` on this vault; as root also in another account's name."""
+        account = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+        done = subprocess.run(
+            self.tool_command(*arguments), input=stdin, capture_output=True, text=True, timeout=60,
+            **account,
         )
+        if check and done.returncode != 0:
+            raise AssertionError(f"cardvault {arguments}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def events(self, count=1000):
+        """The newest events of the audit log, oldest first."""
+        lines = self.tool("--format", "json", "audit", "tail", "-n", str(count)).stdout
+        return [json.loads(line) for line in lines.splitlines()]
 
     # --- clients ---
 
@@ -192,9 +205,7 @@ class Vault:
         """Sends bytes as they are on a connection of their own and reads one answer."""
         with self.connect(client, gate) as connection:
             connection.sendall(request)
-            response = http.client.HTTPResponse(connection)
-            response.begin()
-            return Answer(response.status, response.headers, response.read())
+            return receive(connection)
 
     def health(self, gate, path):
         """A GET on the gate's Unix health socket."""
@@ -223,6 +234,13 @@ class Vault:
         connection.request(method, path, body=body, headers=headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
+
+
+def receive(connection):
+    """One answer from an open connection."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return Answer(response.status, response.headers, response.read())
 
 
 def default_gate(client):
