@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "provisioning/certificate.h"
+#include "provisioning/config_file.h"
 #include "provisioning/progress.h"
 
 namespace cardvault::provisioning {
@@ -35,6 +36,19 @@ void add_number(Arguments& arguments, const char* key, std::uint64_t value) {
   if (value != 0) arguments.emplace_back(key, std::to_string(value));
 }
 
+// Whether some gate's ceiling allows this client; true as well where the file can't be read here.
+bool named_by_a_gate(const std::string& config_path, const std::string& id) {
+  try {
+    const ConfigFile config = read_config_file(config_path);
+    return std::ranges::any_of(config.gates, [&id](const GateEntry& gate) {
+      return std::ranges::any_of(gate.clients,
+                                 [&id](const std::string& one) { return one == id || one == "*"; });
+    });
+  } catch (const ToolError&) {
+    return true;
+  }
+}
+
 void print_event(const Context& context, const std::vector<std::string>& row) {
   if (row.size() != 2) return;
   if (context.format == Format::kJson) {
@@ -53,7 +67,13 @@ ExitCode add_client(const Context& context, const ClientOptions& options) {
   add_number(arguments, "rate", options.rate);
   add_number(arguments, "reveals_per_hour", options.reveals_per_hour);
   add_number(arguments, "reveals_per_day", options.reveals_per_day);
-  return act(context, "client.add", std::move(arguments));
+  const ExitCode code = act(context, "client.add", std::move(arguments));
+  if (code == ExitCode::kDone && !named_by_a_gate(context.config, options.id)) {
+    context.err << "cardvault: no gate lets it in yet: add \"" << options.id
+                << "\" to clients of its [[gate]] in " << context.config
+                << ", and run `cardvault reload`\n";
+  }
+  return code;
 }
 
 ExitCode import_bins(const Context& context, const std::string& path) {

@@ -74,7 +74,9 @@ void refuse_existing(const NewVault& vault, const Moves& moves) {
 }
 
 void write_files(const NewVault& vault, const NewKeys& keys, const std::string& stage) {
-  create_file(stage + "/vault.toml", vault_toml(vault, keys.token_uri), 0644, {});
+  NewVault running = vault;
+  running.init_args = read_only_init_args(vault.init_args);
+  create_file(stage + "/vault.toml", vault_toml(running, keys.token_uri), 0644, {});
   create_file(stage + "/softhsm2.conf", hsm::softhsm_conf_text(vault.layout.token()), 0644, {});
   create_file(stage + "/audit.vkey", keys.audit_vkey + "\n", 0644, {});
   for (const NewGate& gate : vault.gates) {

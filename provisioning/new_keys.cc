@@ -134,4 +134,15 @@ std::string folder_of_init_args(const std::string& init_args) {
   return value;
 }
 
+std::string read_only_init_args(const std::string& init_args) {
+  if (folder_of_init_args(init_args).empty()) return init_args;
+  constexpr std::string_view kKey = "flags=";
+  const auto begin = init_args.find(kKey);
+  if (begin == std::string::npos) return init_args + " flags=readOnly";
+  auto end = init_args.find(' ', begin);
+  if (end == std::string::npos) end = init_args.size();
+  const bool empty = end == begin + kKey.size();
+  return init_args.substr(0, end) + (empty ? "readOnly" : ",readOnly") + init_args.substr(end);
+}
+
 }  // namespace cardvault::provisioning

@@ -30,6 +30,10 @@ void record_keys(const std::string& data_dir, const std::string& operator_name,
 // (NSS: configdir='sql:/path'); "" when they name none.
 [[nodiscard]] std::string folder_of_init_args(const std::string& init_args);
 
+// What the daemon is to say at C_Initialize: the same, with NSS's flag for a token that it may only
+// read, where there is such a folder (without it NSS answers CKR_TOKEN_WRITE_PROTECTED).
+[[nodiscard]] std::string read_only_init_args(const std::string& init_args);
+
 // "NAME+HASH+KEY" (C2SP signed-note): how anyone checks a checkpoint of the audit log.
 [[nodiscard]] std::string verifier_key(const std::string& name, const hsm::SigningPublicKey& key);
 

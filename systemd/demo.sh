@@ -76,7 +76,7 @@ ask web /v1/tokenize '{"pan":"4000056655665556","customer":"+77010000001"}' 422 
 heading 'A mistyped number is refused'
 ask web /v1/tokenize '{"pan":"4111111111111112","customer":"+77010000001"}' 422 invalid_pan
 heading 'A request with a card verification code is refused, and nothing of it is kept'
-ask web /v1/tokenize '{"pan":"4111111111111111","cvv":"123"}' 400 sensitive_authentication_data
+ask web /v1/tokenize '{"pan":"4111111111111111","cvv":"123"}' 422 sensitive_authentication_data
 heading 'The web tier may not reveal a card'
 ask web /v1/detokenize "{\"token\":\"$token\",\"purpose\":\"payment\"}" 403 permission_denied
 heading 'The processor may, through a gate of its own'

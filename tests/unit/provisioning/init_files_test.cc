@@ -81,6 +81,14 @@ TEST(InitArgs, NameTheFolderOfAToken) {
   EXPECT_EQ(folder_of_init_args("flags=readOnly"), "");
 }
 
+TEST(InitArgs, GetNssToLeaveTheTokenAlone) {
+  EXPECT_EQ(read_only_init_args("configdir='/a' flags="), "configdir='/a' flags=readOnly");
+  EXPECT_EQ(read_only_init_args("configdir='/a' flags=noModDB x=1"),
+            "configdir='/a' flags=noModDB,readOnly x=1");
+  EXPECT_EQ(read_only_init_args("configdir='/a'"), "configdir='/a' flags=readOnly");
+  EXPECT_EQ(read_only_init_args("vendor=1"), "vendor=1");
+}
+
 // The key of C2SP's own example (signed-note): "PeterNeumann" with its hash.
 TEST(VerifierKey, IsThatOfTheNoteFormat) {
   const std::string known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
