@@ -203,6 +203,7 @@ class Handler {
         tokenize_.items.back().pan = base::SecretText(text);
         return;
       case Field::kExpiry:
+        if (text.empty()) note(Code::kInvalidField);  // core takes it for none
         tokenize_.items.back().expiry = text;
         return;
       case Field::kToken:
@@ -215,6 +216,7 @@ class Handler {
         search_.after = text;
         return;
       case Field::kCustomer: {
+        if (text.empty()) note(Code::kInvalidField);  // core takes it for none
         auto& customer =
             operation_ == Operation::kTokenize ? tokenize_.items.back().customer : search_.customer;
         customer = base::SecretText(text);

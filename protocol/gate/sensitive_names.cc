@@ -8,13 +8,9 @@
 namespace cardvault::gate {
 namespace {
 
-// Sorted; lower case without separators. The schemes' own names (CVV2 Visa, CVC2 Mastercard, CID
-// Amex and Discover, CAV2 JCB, CVN2 UnionPay, CVE Elo, CVD Canada) and the usual spellings.
+// Sorted; lower case, letters and digits only.
 constexpr auto kNames = std::to_array<std::string_view>({
     "cardcode",
-    "cardcvc",
-    "cardcvv",
-    "cardcvv2",
     "cardidentificationnumber",
     "cardpin",
     "cardsecuritycode",
@@ -23,27 +19,8 @@ constexpr auto kNames = std::to_array<std::string_view>({
     "cardverificationcode",
     "cardverificationnumber",
     "cardverificationvalue",
-    "cav",
-    "cav2",
-    "cid",
-    "csc",
-    "csc2",
-    "cvc",
-    "cvc2",
-    "cvccode",
-    "cvd",
-    "cvd2",
-    "cve",
-    "cvn",
-    "cvn2",
-    "cvv",
-    "cvv1",
-    "cvv2",
-    "cvvcode",
-    "dcvv",
     "encryptedpin",
     "fulltrack",
-    "icvv",
     "magneticstripe",
     "magstripe",
     "pin",
@@ -65,17 +42,36 @@ static_assert(std::ranges::is_sorted(kNames));
 
 constexpr std::size_t kLongest = std::ranges::max(kNames, {}, &std::string_view::size).size();
 
+// The schemes' own names of the code (CVV Visa, CVC Mastercard, CID Amex and Discover, CAV JCB, CVN
+// UnionPay, CVE Elo, CVD Canada). They come with a digit and a noun: "card_cvv2_code".
+constexpr auto kCodes = std::to_array<std::string_view>(
+    {"cav", "cid", "csc", "cvc", "cvd", "cve", "cvn", "cvv", "dcvv", "icvv"});
+constexpr auto kNouns = std::to_array<std::string_view>({"code", "number", "value"});
+
+bool names_a_code(std::string_view plain) noexcept {
+  if (plain.starts_with("card")) plain.remove_prefix(4);
+  for (const std::string_view noun : kNouns) {
+    if (!plain.ends_with(noun)) continue;
+    plain.remove_suffix(noun.size());
+    break;
+  }
+  if (!plain.empty() && is_digit(plain.back())) plain.remove_suffix(1);
+  return std::ranges::binary_search(kCodes, plain);
+}
+
 }  // namespace
 
 bool is_sensitive_name(std::string_view name) noexcept {
-  std::array<char, kLongest> plain{};
+  std::array<char, kLongest> letters{};
   std::size_t size = 0;
   for (const char c : name) {
-    if (c == '_' || c == '-' || c == '.' || c == ' ') continue;
-    if (size == plain.size()) return false;
-    plain[size++] = lower(c);
+    const bool ascii = static_cast<unsigned char>(c) < 0x80;
+    if (ascii && !is_alpha(c) && !is_digit(c)) continue;
+    if (size == letters.size()) return false;
+    letters[size++] = lower(c);
   }
-  return std::ranges::binary_search(kNames, std::string_view(plain.data(), size));
+  const std::string_view plain(letters.data(), size);
+  return std::ranges::binary_search(kNames, plain) || names_a_code(plain);
 }
 
 }  // namespace cardvault::gate

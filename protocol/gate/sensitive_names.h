@@ -6,7 +6,7 @@
 
 namespace cardvault::gate {
 
-// Case, underscores, hyphens, dots and spaces don't matter: "Card-Verification_Value" is one.
+// Case and punctuation don't matter: "Card-Verification_Value" and "card[cvv]" are such names.
 [[nodiscard]] bool is_sensitive_name(std::string_view name) noexcept;
 
 }  // namespace cardvault::gate

@@ -157,6 +157,8 @@ std::vector<Refusal> refusals() {
        kSensitiveAuthenticationData},
       {"a CVV before bad JSON", kT, R"({"cvv":"123",)", kSensitiveAuthenticationData},
       {"a CVV in a search", kS, R"({"customer":"c","pin":"1234"})", kSensitiveAuthenticationData},
+      {"an empty customer", kT, R"({"pan":"1","customer":""})", kInvalidField},
+      {"an empty expiry", kT, R"({"pan":"1","expiry":""})", kInvalidField},
       {"an escaped CVV", kT, R"({"pan":"1","c\u0076v":"123"})", kSensitiveAuthenticationData},
   };
 }
@@ -196,11 +198,25 @@ TEST(DecodeBody, KnowsTheUsualNamesOfSensitiveData) {
                            "track2Data",
                            "magstripe",
                            "magnetic_stripe",
-                           "c_v_v"}) {
+                           "c_v_v",
+                           "cvc1",
+                           "cvv3",
+                           "cvv_number",
+                           "card_cvv2_code",
+                           "card[cvv]"}) {
     const auto request =
         decode_body(Operation::kTokenize, R"({"pan":"1",")" + std::string(name) + R"(":"1"})");
     ASSERT_FALSE(request.has_value()) << name;
     EXPECT_EQ(request.error().code, Code::kSensitiveAuthenticationData) << name;
+  }
+}
+
+TEST(DecodeBody, TakesNoOtherNamesForSensitiveData) {
+  for (const char* name :
+       {"city", "card", "number", "pinned", "tracking_number", "cards2", "cvvless"}) {
+    const auto request = decode_body(
+        Operation::kTokenize, R"({"pan":"1","metadata":{")" + std::string(name) + R"(":"1"}})");
+    EXPECT_TRUE(request.has_value()) << name;
   }
 }
 
