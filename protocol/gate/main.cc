@@ -7,7 +7,7 @@
 #include "protocol/gate/server.h"
 #include "protocol/gate/sockets.h"
 #include "protocol/gate/tls.h"
-#include "protocol/gate/wiping_heap.h"
+#include "vault/base/wiping_heap.h"
 #include "vault/base/log.h"
 #include "vault/base/result.h"
 
@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", CARDVAULT_VERSION);
   CLI11_PARSE(app, argc, argv);
   try {
-    if (!cardvault::gate::wipe_openssl_memory()) {
+    if (!cardvault::base::wipe_openssl_memory()) {
       throw cardvault::base::StartupError("OpenSSL allocated memory before main; report this");
     }
     if (check_only) {

@@ -11,6 +11,7 @@
 #include "vault/base/snapshot.h"
 #include "vault/core/bin_table.h"
 #include "vault/core/crypto.h"
+#include "vault/core/customer_cache.h"
 #include "vault/core/idempotency_guard.h"
 #include "vault/core/invocations.h"
 #include "vault/core/miss_guard.h"
@@ -50,6 +51,7 @@ struct Services {
   ActiveKeys& keys;
   IdempotencyGuard& idempotency;
   MissGuard& misses;
+  CustomerCache& customers;
   ValueCodec codec;
   std::function<std::string()> metrics_text;
 

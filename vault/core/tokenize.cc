@@ -46,8 +46,6 @@ std::uint32_t budget_wait_s(const CustomerRow& customer, const Settings& setting
   return until == 0 ? 0 : static_cast<std::uint32_t>((until - now_ms) / 1000 + 1);
 }
 
-std::string map_key(const Fingerprint& fp) { return std::string(base::as_text(fp)); }
-
 }  // namespace
 
 TokenizeOperation::TokenizeOperation(Services& services, Authorized<Tokenize> request)
@@ -114,50 +112,60 @@ void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request
   }
   item.chargeable = card->refused.has_value();
   item.card = std::move(*card);
-  const auto ready = [&]() -> base::Result<void> {
-    auto fp = pan_fingerprint(services_, item.card->pan);
-    if (!fp) return std::unexpected(fp.error());
-    item.fp = *fp;
-    item.fp_version = services_.keys.get(KeyPurpose::kPanIndex).version;
-    if (!item.anonymous) {
-      if (auto found = find_customer(reader, request, item); !found) return found;
-    }
-    if (item.chargeable) return {};
-    if (item.customer.row != 0) {
-      auto known = reader.card_of(item.customer.row, item.fp);
-      if (!known) return std::unexpected(known.error());
-      if (*known) {
-        auto row = reader.card(**known);
-        if (!row) return std::unexpected(row.error());
-        if (*row && !ttl_ended(**row, services_.clock.now_ms())) {
-          return renew_row(request, item, std::move(**row));
-        }
+  if (auto ready = seal_item(reader, request, item); !ready) {
+    item.failure = failure_of(ready.error());
+  }
+}
+
+base::Result<void> TokenizeOperation::seal_item(Reader& reader, const TokenizeItem& request,
+                                                Item& item) {
+  auto fp = pan_fingerprint(services_, item.card->pan);
+  if (!fp) return std::unexpected(fp.error());
+  item.fp = *fp;
+  item.fp_version = services_.keys.get(KeyPurpose::kPanIndex).version;
+  if (!item.anonymous) {
+    if (auto found = find_customer(reader, request, item); !found) return found;
+  }
+  if (item.chargeable) return {};
+  if (look_first_ && item.customer.row != 0) {
+    auto known = reader.card_of(item.customer.row, item.fp);
+    if (!known) return std::unexpected(known.error());
+    if (*known) {
+      auto row = reader.card(**known);
+      if (!row) return std::unexpected(row.error());
+      if (*row && !ttl_ended(**row, services_.clock.now_ms())) {
+        return renew_row(request, item, std::move(**row));
       }
     }
-    return make_row(request, item);
-  }();
-  if (!ready) item.failure = failure_of(ready.error());
+  }
+  return make_row(request, item);
 }
 
 base::Result<void> TokenizeOperation::find_customer(Reader& reader, const TokenizeItem& request,
                                                     Item& item) {
   auto fp = name_fingerprint(services_, request.customer.expose());
   if (!fp) return std::unexpected(fp.error());
-  if (const auto seen = customers_.find(map_key(*fp)); seen != customers_.end()) {
+  if (const auto seen = customers_.find(*fp); seen != customers_.end()) {
     item.customer = seen->second;
     return {};
   }
-  auto row = reader.customer(*fp);
-  if (!row) return std::unexpected(row.error());
-  if (*row) {
-    item.customer = std::move(**row);
+  item.customer.name_fp = *fp;
+  const auto cached = look_first_ ? std::nullopt : services_.customers.find(*fp);
+  if (cached) {
+    item.customer.row = cached->row;
+    item.customer.id = cached->id;
   } else {
-    item.customer.name_fp = *fp;
-    item.customer.name_fp_version = services_.keys.get(KeyPurpose::kIdIndex).version;
-    if (auto ok = services_.crypto.random(item.customer.id); !ok) return ok;
-    if (auto ok = seal_name(services_, request.customer.expose(), item.customer); !ok) return ok;
+    auto row = reader.customer(*fp);
+    if (!row) return std::unexpected(row.error());
+    if (*row) {
+      item.customer = std::move(**row);
+    } else {
+      item.customer.name_fp_version = services_.keys.get(KeyPurpose::kIdIndex).version;
+      if (auto ok = services_.crypto.random(item.customer.id); !ok) return ok;
+      if (auto ok = seal_name(services_, request.customer.expose(), item.customer); !ok) return ok;
+    }
   }
-  customers_.emplace(map_key(*fp), item.customer);
+  if (request_in_.request().items.size() > 1) customers_.emplace(*fp, item.customer);
   return {};
 }
 
@@ -198,35 +206,66 @@ base::Result<void> TokenizeOperation::renew_row(const TokenizeItem& request, Ite
   return {};
 }
 
-// Before the first write: does what was prepared fit what is stored now? Otherwise prepare again.
-base::Result<void> TokenizeOperation::check_still_fits(Transaction& tx) {
-  const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
-  for (const Item& item : items_) {
-    if (item.failure) continue;
-    if (item.fresh && item.fresh->number != 0) {
-      auto taken = tx.numeric(item.fresh->number);
-      if (!taken) return std::unexpected(taken.error());
-      if (*taken) return conflict;
+// Before the first write: reads what the items are about, and whether what was prepared still fits.
+base::Result<void> TokenizeOperation::load(Transaction& tx) {
+  const std::vector<TokenizeItem>& requests = request_in_.request().items;
+  applied_.clear();
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (items_[i].failure) continue;
+    auto loaded = load_item(tx, requests[i], items_[i]);
+    if (!loaded && loaded.error().code == Code::kRecordDamaged) {
+      items_[i].failure = failure_of(loaded.error());  // one damaged row stops nobody else
+    } else if (!loaded) {
+      look_first_ = true;
+      return loaded;
     }
-    if (item.anonymous) continue;
-    auto customer = tx.customer(item.customer.name_fp);
-    if (!customer) return std::unexpected(customer.error());
-    if (!*customer) {
-      if (item.customer.row != 0) return conflict;
-      continue;
-    }
-    if ((*customer)->id != item.customer.id) return conflict;
-    if (item.chargeable) continue;
-    auto known = tx.card_of((*customer)->row, item.fp);
-    if (!known) return std::unexpected(known.error());
-    if (item.renewed && (!*known || **known != item.renewed->id)) return conflict;
-    if (!item.fresh || !*known) continue;
-    // Prepared as new, but a concurrent request stored the card first: only fits where its TTL ended.
-    auto row = tx.card(**known);
-    if (!row) return std::unexpected(row.error());
-    if (*row && !ttl_ended(**row, services_.clock.now_ms())) return conflict;
   }
   return {};
+}
+
+base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeItem& request,
+                                                Item& item) {
+  const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
+  item.known.reset();
+  if (item.fresh && item.fresh->number != 0) {
+    auto taken = tx.numeric(item.fresh->number);
+    if (!taken) return std::unexpected(taken.error());
+    if (*taken) return conflict;
+  }
+  if (item.anonymous) return {};
+  auto at = applied_.find(item.customer.name_fp);
+  if (at == applied_.end()) {
+    auto row = tx.customer(item.customer.name_fp);
+    if (!row) return std::unexpected(row.error());
+    if (!*row && item.customer.row != 0) return conflict;
+    const bool stored = row->has_value();
+    at = applied_
+             .emplace(item.customer.name_fp,
+                      Applied{stored ? std::move(**row) : item.customer, stored, false})
+             .first;
+  }
+  if (at->second.row.id != item.customer.id) return conflict;
+  if (item.chargeable || !at->second.stored) return {};
+  auto known = tx.card_of(at->second.row.row, item.fp);
+  if (!known) return std::unexpected(known.error());
+  item.known = *known;
+  if (item.renewed) {
+    return item.known && *item.known == item.renewed->id ? base::Result<void>() : conflict;
+  }
+  if (!item.known || request.expiry.empty()) return {};
+  // A repeat that may bring another expiry needs the row sealed anew, unless the row's life is over.
+  auto row = tx.card(*item.known);
+  if (!row) return std::unexpected(row.error());
+  const bool fits = !*row || (*row)->expiry == item.card->expiry ||
+                    ttl_ended(**row, services_.clock.now_ms());
+  return fits ? base::Result<void>() : conflict;
+}
+
+void TokenizeOperation::record_whole(EventSink& events) {
+  Event e = event(request_in_.principal(), "tokenize");
+  if (whole_failure_) e.outcome = base::code_name(whole_failure_->code);
+  if (replayed_) e.details.emplace_back("replay", "true");
+  events.add(e);
 }
 
 base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) {
@@ -234,10 +273,7 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
   const Tokenize& request = request_in_.request();
   const Principal& principal = request_in_.principal();
   if (whole_failure_ || replayed_) {
-    Event e = event(principal, "tokenize");
-    if (whole_failure_) e.outcome = base::code_name(whole_failure_->code);
-    if (replayed_) e.details.emplace_back("replay", "true");
-    events.add(e);
+    record_whole(events);
     return {};
   }
   if (!request.idempotency_key.empty()) {
@@ -247,9 +283,10 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
       return base::fail(Code::kConflict, "tokenize.idempotency");
     }
   }
-  if (auto fits = check_still_fits(tx); !fits) return fits;
+  if (auto fits = load(tx); !fits) return fits;
 
   answer_.batch = request.batch;
+  answer_.items.reserve(items_.size());
   bool keep = !request.idempotency_key.empty();
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Event e = event(principal, "tokenize");
@@ -262,6 +299,10 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
     events.add(e);
     answer_.items.push_back(std::move(*outcome));
   }
+  for (auto& [fp, customer] : applied_) {
+    if (!customer.changed) continue;
+    if (auto ok = tx.update_customer(customer.row); !ok) return ok;
+  }
   if (!keep) return {};
   return tx.put_idempotency(principal.id(), request.idempotency_key,
                             {body_fp_, body_fp_version_, services_.codec.answer_bytes(answer_),
@@ -273,79 +314,87 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
                                                         Event& event) {
   if (item.failure) return *item.failure;
   event.fingerprint = fingerprint_text(item.fp, item.fp_version);
-  CustomerRow customer;  // row 0: none
-  if (!item.anonymous) {
-    auto row = tx.customer(item.customer.name_fp);
-    if (!row) return std::unexpected(row.error());
-    if (*row) {
-      customer = std::move(**row);
-    } else {
-      customer = item.customer;
-      auto inserted = tx.insert_customer(customer);
-      if (!inserted) return std::unexpected(inserted.error());
-      customer.row = *inserted;
-    }
-    event.customer = to_hex(customer.id);
-    if (customer.frozen) return Failure{Code::kCustomerFrozen, 0};
-    const std::int64_t now = services_.clock.now_ms();
-    roll_windows(customer, day_of(now));
-    if (const auto wait = budget_wait_s(customer, *settings_, now); wait != 0) {
-      return Failure{Code::kPanBudgetExhausted, wait};
-    }
+  if (item.anonymous) {
+    if (item.chargeable) return Failure{*item.card->refused, 0};
+    return insert(tx, nullptr, item, event);
   }
-  if (item.chargeable) {
-    return refuse(tx, customer, item, {*item.card->refused, 0});
+  const std::int64_t now = services_.clock.now_ms();
+  Applied& customer = applied_.at(item.customer.name_fp);
+  event.customer = to_hex(customer.row.id);
+  if (customer.row.frozen) return Failure{Code::kCustomerFrozen, 0};
+  roll_windows(customer.row, day_of(now));
+  if (const auto wait = budget_wait_s(customer.row, *settings_, now); wait != 0) {
+    return Failure{Code::kPanBudgetExhausted, wait};
   }
-  if (customer.row != 0) {
-    auto known = tx.card_of(customer.row, item.fp);
+  if (item.chargeable) return refuse(tx, customer, item, {*item.card->refused, 0});
+  if (customer.stored && !item.known && items_.size() > 1) {
+    auto known = tx.card_of(customer.row.row, item.fp);  // an earlier item of this batch
     if (!known) return std::unexpected(known.error());
-    if (*known) {
-      auto row = tx.card(**known);
-      if (!row) return std::unexpected(row.error());
-      if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
-      if (!ttl_ended(**row, services_.clock.now_ms())) {
-        event.resource = Token::from_store((*row)->id, (*row)->number).text();
-        event.key_version = (*row)->key_version;
-        event.details.emplace_back("duplicate", "true");
-        return repeat(tx, request, item, std::move(**row));
-      }
-      if (auto gone = tx.delete_card(**row); !gone) return std::unexpected(gone.error());
+    item.known = *known;
+  }
+  if (item.known) {
+    auto row = tx.card(*item.known);
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
+    if (!ttl_ended(**row, now)) {
+      event.resource = Token::from_store((*row)->id, (*row)->number).text();
+      event.key_version = (*row)->key_version;
+      event.details.emplace_back("duplicate", "true");
+      return repeat(tx, request, item, std::move(**row));
     }
-    auto count = tx.count_cards(customer.row);
+    if (auto gone = tx.delete_card(**row); !gone) return std::unexpected(gone.error());
+  }
+  if (customer.stored && settings_->cards_per_customer != 0) {
+    auto count = tx.count_cards(customer.row.row);
     if (!count) return std::unexpected(count.error());
-    if (settings_->cards_per_customer != 0 && *count >= settings_->cards_per_customer) {
+    if (*count >= settings_->cards_per_customer) {
       return refuse(tx, customer, item, {Code::kCardLimitReached, 0});
     }
   }
-  event.resource = Token::from_store(item.fresh->id, item.fresh->number).text();
-  event.key_version = item.fresh->key_version;
-  return insert(tx, customer, item);
+  return insert(tx, &customer, item, event);
 }
 
-base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, CustomerRow& customer,
+// Inserts a new customer, its first charge included; a known one is written once, at the end.
+base::Result<void> TokenizeOperation::store_customer(Transaction& tx, Applied& customer) {
+  if (customer.stored) {
+    customer.changed = true;
+    return {};
+  }
+  auto row = tx.insert_customer(customer.row);
+  if (!row) return std::unexpected(row.error());
+  customer.row.row = *row;
+  customer.stored = true;
+  return {};
+}
+
+base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, Applied& customer,
                                                         const Item& item, Failure failure) {
-  if (customer.row == 0) return failure;
   const std::uint32_t today = day_of(services_.clock.now_ms());
-  auto seen = tx.pan_refused(customer.row, item.fp, today - kMonthDays);
-  if (!seen) return std::unexpected(seen.error());
-  if (*seen) return failure;
-  charge(customer);
-  if (auto ok = tx.add_refused_pan(customer.row, item.fp, today); !ok) {
+  if (customer.stored) {
+    auto seen = tx.pan_refused(customer.row.row, item.fp, today - kMonthDays);
+    if (!seen) return std::unexpected(seen.error());
+    if (*seen) return failure;
+  }
+  charge(customer.row);
+  if (auto ok = store_customer(tx, customer); !ok) return std::unexpected(ok.error());
+  if (auto ok = tx.add_refused_pan(customer.row.row, item.fp, today); !ok) {
     return std::unexpected(ok.error());
   }
-  if (auto ok = tx.update_customer(customer); !ok) return std::unexpected(ok.error());
   return failure;
 }
 
-base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, CustomerRow& customer,
-                                                        Item& item) {
-  item.fresh->customer = customer.row;
-  if (auto ok = tx.insert_card(*item.fresh); !ok) return std::unexpected(ok.error());
-  if (customer.row != 0) {
-    charge(customer);
-    if (auto ok = tx.update_customer(customer); !ok) return std::unexpected(ok.error());
+base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, Applied* customer,
+                                                        Item& item, Event& event) {
+  if (customer != nullptr) {
+    charge(customer->row);
+    if (auto ok = store_customer(tx, *customer); !ok) return std::unexpected(ok.error());
+    item.fresh->customer = customer->row.row;
   }
-  return card_view(*item.fresh, services_.clock.now_ms());
+  if (auto ok = tx.insert_card(*item.fresh); !ok) return std::unexpected(ok.error());
+  CardView view = card_view(*item.fresh, services_.clock.now_ms());
+  event.resource = view.token;
+  event.key_version = item.fresh->key_version;
+  return view;
 }
 
 base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
@@ -375,6 +424,12 @@ base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
   CardView view = card_view(existing, now);
   view.duplicate = true;
   return view;
+}
+
+void TokenizeOperation::committed() {
+  for (const auto& [fp, customer] : applied_) {
+    if (customer.stored) services_.customers.put(fp, {customer.row.row, customer.row.id});
+  }
 }
 
 Answer TokenizeOperation::take_answer() {

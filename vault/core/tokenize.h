@@ -30,36 +30,52 @@ class TokenizeOperation final : public Operation {
   struct Item {
     std::optional<Failure> failure;   // final, decided in prepare
     bool chargeable = false;          // a valid PAN that the policy refused: charged, then refused
-    std::optional<CheckedCard> card;  // the PAN is wiped once it is sealed
+    std::optional<CheckedCard> card;
     Fingerprint fp{};
     std::uint32_t fp_version = 0;
-    CustomerRow customer;             // as found, or as it would be inserted
     bool anonymous = false;
+    CustomerRow customer;             // as it would be inserted; of a known one row, id and name_fp
     std::optional<CardRow> fresh;     // the row to insert
     std::optional<CardRow> renewed;   // the existing row with its new expiry sealed in
+    std::optional<TokenId> known;     // apply(): the customer's card with this PAN, before the batch
+  };
+  // A customer of this request while it is applied: the row as the items so far have left it.
+  struct Applied {
+    CustomerRow row;
+    bool stored = false;   // is in the table
+    bool changed = false;  // differs from the table
   };
 
   void prepare_item(Reader& reader, const TokenizeItem& request, Item& item);
+  base::Result<void> seal_item(Reader& reader, const TokenizeItem& request, Item& item);
   base::Result<void> find_customer(Reader& reader, const TokenizeItem& request, Item& item);
   base::Result<void> make_row(const TokenizeItem& request, Item& item);
   base::Result<void> renew_row(const TokenizeItem& request, Item& item, CardRow row);
   [[nodiscard]] base::Result<void> prepare_idempotency(Reader& reader);
-  [[nodiscard]] base::Result<bool> replay(Transaction& tx, EventSink& events);
-  [[nodiscard]] base::Result<void> check_still_fits(Transaction& tx);
+  void record_whole(EventSink& events);
+  [[nodiscard]] base::Result<void> load(Transaction& tx);
+  [[nodiscard]] base::Result<void> load_item(Transaction& tx, const TokenizeItem& request,
+                                             Item& item);
   [[nodiscard]] base::Result<TokenizeOutcome> decide(Transaction& tx, const TokenizeItem& request,
                                                      Item& item, Event& event);
-  [[nodiscard]] base::Result<TokenizeOutcome> refuse(Transaction& tx, CustomerRow& customer,
+  [[nodiscard]] base::Result<TokenizeOutcome> refuse(Transaction& tx, Applied& customer,
                                                      const Item& item, Failure failure);
-  [[nodiscard]] base::Result<TokenizeOutcome> insert(Transaction& tx, CustomerRow& customer,
-                                                     Item& item);
+  [[nodiscard]] base::Result<TokenizeOutcome> insert(Transaction& tx, Applied* customer,
+                                                     Item& item, Event& event);
   [[nodiscard]] base::Result<TokenizeOutcome> repeat(Transaction& tx, const TokenizeItem& request,
                                                      Item& item, CardRow existing);
+  [[nodiscard]] base::Result<void> store_customer(Transaction& tx, Applied& customer);
+  void committed() override;
   [[nodiscard]] Answer take_answer() override;
 
   Authorized<Tokenize> request_in_;
   std::shared_ptr<const Settings> settings_;
   std::vector<Item> items_;
-  std::map<std::string, CustomerRow, std::less<>> customers_;  // of this batch, by fingerprint bytes
+  std::map<Fingerprint, CustomerRow> customers_;  // prepare(): of this batch
+  std::map<Fingerprint, Applied> applied_;        // apply(): the same
+  // The first try takes a card for new, which most are, and a customer from the cache: no look-up
+  // on a reader whose page cache the last commit has emptied. A conflict looks first.
+  bool look_first_ = false;
   std::optional<IdempotencyGuard::Hold> hold_;
   Fingerprint body_fp_{};
   std::uint32_t body_fp_version_ = 0;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -38,7 +37,6 @@ void harden_process() {
   if (::setrlimit(RLIMIT_CORE, &none) != 0) refuse("cannot forbid core files");
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) refuse("cannot forbid dumps");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) refuse("cannot give up privileges");
-  ::mallopt(M_PERTURB, 0xA5);
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;

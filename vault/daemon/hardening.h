@@ -6,8 +6,8 @@
 
 namespace cardvault::daemon {
 
-// No core files, no ptrace by the same user (prctl(2) PR_SET_DUMPABLE), no new privileges, freed heap
-// memory overwritten (mallopt(3) M_PERTURB, a net below the wiping), as many descriptors as allowed.
+// No core files, no ptrace by the same user (prctl(2) PR_SET_DUMPABLE), no new privileges, as many
+// descriptors as allowed.
 // Throws StartupError when the kernel refuses.
 void harden_process();
 

@@ -7,6 +7,7 @@
 #include <list>
 
 #include "vault/base/log.h"
+#include "vault/base/wiping_heap.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_server.h"
 #include "vault/daemon/gate_link.h"
@@ -126,6 +127,10 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (!cardvault::base::wipe_openssl_memory()) {
+    std::fprintf(stderr, "<3>cardvaultd: OpenSSL was in use before its memory could be wiped\n");
+    return 1;
   }
   try {
     return cardvault::daemon::run(path, overrides, check);

@@ -89,6 +89,7 @@ Vault::Vault(Config config)
                 .keys = keys_,
                 .idempotency = idempotency_,
                 .misses = misses_,
+                .customers = customers_,
                 .codec = wire_codec(),
                 .metrics_text = [this] { return metrics_.text(); }} {
   services_.settings.store(std::make_shared<const core::Settings>(config_.settings));

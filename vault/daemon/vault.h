@@ -82,6 +82,7 @@ class Vault {
   core::ActiveKeys keys_;
   core::IdempotencyGuard idempotency_;
   core::MissGuard misses_;
+  core::CustomerCache customers_;
   std::unique_ptr<hsm::TokenCrypto> crypto_;
   core::Services services_;
   std::unique_ptr<Engine> engine_;

@@ -58,6 +58,7 @@ TestVault::TestVault()
                .keys = keys,
                .idempotency = idempotency,
                .misses = misses,
+               .customers = customers,
                .codec = {[](const core::Tokenize& r) {
                            base::SecretBuffer out;
                            for (const auto& i : r.items) {

@@ -52,6 +52,7 @@ class TestVault {
   core::ActiveKeys keys;
   core::IdempotencyGuard idempotency;
   core::MissGuard misses;
+  core::CustomerCache customers;
   core::Services services;
   Metrics metrics;
   FloodCounter floods;

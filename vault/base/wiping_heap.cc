@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "protocol/gate/wiping_heap.h"
+#include "vault/base/wiping_heap.h"
 #include "vault/base/secret.h"
 
 namespace {
@@ -33,13 +33,13 @@ void* openssl_realloc(void* p, std::size_t size, const char*, int) {
 
 }  // namespace
 
-namespace cardvault::gate {
+namespace cardvault::base {
 
 bool wipe_openssl_memory() noexcept {
   return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1;
 }
 
-}  // namespace cardvault::gate
+}  // namespace cardvault::base
 
 void* operator new(std::size_t size) {
   if (void* p = std::malloc(size == 0 ? 1 : size)) return p;

@@ -1,9 +1,0 @@
-// Memory of the gate's program is overwritten when freed (wiping_heap.cc replaces operator delete).
-#pragma once
-
-namespace cardvault::gate {
-
-// The same for OpenSSL's own allocations. Before any other call of OpenSSL; false when too late.
-[[nodiscard]] bool wipe_openssl_memory() noexcept;
-
-}  // namespace cardvault::gate
