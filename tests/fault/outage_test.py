@@ -1,0 +1,355 @@
+#!/usr/bin/python3
+"""What the vault needs goes away and comes back: its token, its disk, its clock; and its processes
+are told to stop or to read their files again, under load."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import ssl
+import struct
+import subprocess
+import threading
+import time
+import unittest
+
+import traffic
+from traffic import vault_fixture
+
+PROGRAMS = vault_fixture.PROGRAMS
+FIRST_UID = 61001  # cardvaultd's, where root runs the tests: see `dev`
+
+
+def wait_for(what, seconds=15, every=0.02):
+    """How long it took until what() was true."""
+    began = time.monotonic()
+    while not what():
+        if time.monotonic() - began > seconds:
+            raise AssertionError(f"waited {seconds} s in vain")
+        time.sleep(every)
+    return time.monotonic() - began
+
+
+def events(vault, operation, outcome=None):
+    return [event for event in traffic.read_log(vault) if event["op"] == operation and
+            (outcome is None or event["outcome"] == outcome)]
+
+
+def log_says(vault, text):
+    with open(vault.path("log"), encoding="utf-8", errors="replace") as log:
+        return log.read().count(text)
+
+
+class Outages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.vault = vault_fixture.shared(settings=traffic.UNLIMITED)
+        cls.ledger = traffic.Ledger()
+
+    def tokenize(self, vault=None):
+        """One request for a new card; what is acknowledged goes to the ledger."""
+        pan, customer = self.ledger.new_card()
+        answer = (vault or self.vault).request("web", "POST", "/v1/tokenize",
+                                               {"pan": pan, "customer": customer})
+        if answer.status == 200:
+            self.ledger.promised(answer.json()["token"], pan, customer)
+        return answer
+
+    def reveal(self, token, vault=None):
+        return (vault or self.vault).request("processor", "POST", "/v1/detokenize",
+                                             {"token": token, "purpose": "payment"})
+
+    def assert_refused(self, answer, code):
+        self.assertEqual((answer.status, answer.code), (503, code), answer)
+        self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+
+    # --- the token ---
+
+    def test_the_token_goes_and_comes_back(self):
+        vault = self.vault
+        token = self.tokenize().json()["token"]
+        pid = vault.daemon_pid
+        alarms = len(events(vault, "alarm", "hsm_unavailable"))
+        recoveries = len(events(vault, "hsm.recovered"))
+        noticed, recovered = [], []
+        for _ in range(2):
+            os.rename(vault.path("token"), vault.path("token.away"))
+            try:
+                noticed.append(wait_for(lambda: self.tokenize().status == 503))
+                self.assert_refused(self.tokenize(), "hsm_unavailable")
+                self.assert_refused(self.reveal(token), "hsm_unavailable")
+                ready = vault.health("web", "/readyz")
+                self.assertEqual((ready.status, ready.json()["state"]), (503, "hsm_unavailable"))
+                self.assertEqual(vault.request("web", "GET", f"/v1/tokens/{token}").status, 200)
+                time.sleep(1)  # several attempts to recover: no further alarm
+            finally:
+                os.rename(vault.path("token.away"), vault.path("token"))
+            recovered.append(wait_for(lambda: self.tokenize().status == 200))
+            self.assertEqual(self.reveal(token).status, 200)
+            self.assertEqual(vault.health("web", "/readyz").status, 200)
+        self.assertLess(max(recovered), 5)
+        self.assertEqual(vault.daemon_pid, pid, "it was restarted")
+        self.assertEqual(len(events(vault, "alarm", "hsm_unavailable")) - alarms, 2)
+        self.assertEqual(len(events(vault, "hsm.recovered")) - recoveries, 2)
+        traffic.settle(vault, self.ledger)
+        traffic.report(("token directory removed and put back", "2 outages",
+                        f"noticed: {traffic.spread(noticed)}; 503 hsm_unavailable, one alarm each",
+                        f"works again: {traffic.spread(recovered)}, without restart"))
+
+    def test_a_start_without_the_token_waits_for_it(self):
+        vault = self.vault
+        token = self.tokenize().json()["token"]
+        pid = vault.daemon_pid
+        os.rename(vault.path("token"), vault.path("token.away"))
+        try:
+            os.kill(pid, signal.SIGTERM)
+            wait_for(lambda: self.tokenize().code == "hsm_unavailable")
+            self.assertNotEqual(vault.daemon_pid, pid)
+            pid = vault.daemon_pid
+        finally:
+            os.rename(vault.path("token.away"), vault.path("token"))
+        self.assertLess(wait_for(lambda: self.tokenize().status == 200), 5)
+        self.assertEqual(self.reveal(token).status, 200)
+        self.assertEqual(vault.daemon_pid, pid)
+
+    # --- signals under load ---
+
+    def test_sigterm_of_the_daemon_under_load(self):
+        vault, ledger = self.vault, self.ledger
+        answers = []
+        for _ in range(3):
+            vault.wait_ready()
+            with traffic.Traffic(vault, ledger) as load:
+                time.sleep(0.4)
+                pid = vault.daemon_pid
+                stops = log_says(vault, "cardvaultd ended with status 0")
+                os.kill(pid, signal.SIGTERM)
+                wait_for(lambda: log_says(vault, "cardvaultd ended with status 0") > stops)
+                wait_for(lambda: vault.daemon_pid != pid)
+                for gate in vault_fixture.GATES:
+                    vault.wait_ready(gate)
+                time.sleep(0.3)
+            answers.append(sum(load.refusals.values()))
+        log = traffic.settle(vault, ledger)
+        self.assertEqual(traffic.unanswered(ledger, log), set(),
+                         "stored, but its client was told that the vault is away")
+        traffic.report(("SIGTERM of cardvaultd under load", "3 times",
+                        "every request it took was answered, no connection cut",
+                        f"{sum(answers)} requests got 503 with Retry-After meanwhile"))
+
+    def test_sigterm_of_a_gate_under_load(self):
+        vault, ledger = self.vault, self.ledger
+        pan, customer = ledger.new_card()
+        body = f'{{"pan":"{pan}","customer":"{customer}"}}'.encode()
+        with traffic.Traffic(vault, ledger) as load:
+            time.sleep(0.2)
+            half = vault.connect("web")
+            self.addCleanup(half.close)
+            half.sendall(b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json"
+                         b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body[:9])
+            time.sleep(0.2)
+            with open(vault.path("gate-web.pid"), encoding="ascii") as file:
+                pid = int(file.read())
+            stopped = log_says(vault, "gate-web ended with status 0")
+            load.expect_cut("web")  # idle connections end: a request may meet that
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.2)
+            half.sendall(body[9:])
+            answer = vault_fixture.receive(half)
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(answer.headers["Connection"], "close")
+            ledger.promised(answer.json()["token"], pan, customer)
+            took = wait_for(lambda: log_says(vault, "gate-web ended with status 0") > stopped)
+            vault.wait_ready("web")
+            time.sleep(0.3)
+        self.assertLess(took, 5)
+        vault.forget_connections()
+        log = traffic.settle(vault, ledger)
+        self.assertEqual(traffic.unanswered(ledger, log), set(), "taken, but not answered")
+
+    def test_sighup_under_load_fails_no_request(self):
+        vault, ledger = self.vault, self.ledger
+        before = self.served_certificate()
+        reloads = log_says(vault, "configuration and certificates reloaded")
+        configured = log_says(vault, "cardvaultd notice: configuration reloaded")
+        with traffic.Traffic(vault, ledger, allowed=()) as load:
+            time.sleep(0.2)
+            for _ in range(3):
+                self.renew_certificate("web")
+                for name in ("gate-web.pid", "daemon.pid"):
+                    with open(vault.path(name), encoding="ascii") as file:
+                        os.kill(int(file.read()), signal.SIGHUP)
+                time.sleep(0.3)
+        self.assertGreaterEqual(log_says(vault, "configuration and certificates reloaded"),
+                                reloads + 3)
+        self.assertGreaterEqual(log_says(vault, "cardvaultd notice: configuration reloaded"),
+                                configured + 3)
+        self.assertEqual(load.refusals, {})
+        with open(vault.path("gates", "web.pem"), encoding="ascii") as file:
+            issued = ssl.PEM_cert_to_DER_cert(file.read())
+        self.assertNotEqual(before, issued)
+        self.assertEqual(self.served_certificate(), issued)
+        traffic.settle(vault, ledger)
+
+    def served_certificate(self):
+        with self.vault.connect("web") as connection:
+            return connection.getpeercert(binary_form=True)
+
+    def renew_certificate(self, gate):
+        folder = self.vault.path("ca")
+        config = os.path.join(folder, "openssl.cnf")
+        old = self.vault.path("gates", gate + ".pem")
+        environment = {**os.environ, "CLIENT": "none"}
+        for command in (["req", "-new", "-config", config, "-key", self.vault.path("gates", gate + ".key"),
+                         "-subj", f"/O=cardvault demo/CN=renewed {gate}", "-out", folder + "/csr"],
+                        ["ca", "-batch", "-notext", "-config", config, "-extensions", "server",
+                         "-in", folder + "/csr", "-out", old + ".new"]):
+            subprocess.run(["openssl", *command], check=True, capture_output=True, env=environment)
+        os.chown(old + ".new", os.stat(old).st_uid, os.stat(old).st_gid)
+        os.chmod(old + ".new", 0o644)
+        os.rename(old + ".new", old)
+
+    # --- processes ---
+
+    def test_a_second_daemon_is_refused(self):
+        vault = self.vault
+        become = []
+        if os.geteuid() == 0:
+            become = ["setpriv", f"--reuid={FIRST_UID}", f"--regid={FIRST_UID}", "--clear-groups"]
+        pid = vault.daemon_pid
+        second = subprocess.run([*become, os.path.join(PROGRAMS, "cardvaultd"), "--config",
+                                 vault.path("vault.toml")], capture_output=True, text=True, timeout=30)
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(f"process {pid} already has the vault", second.stderr)
+        self.assertEqual(vault.daemon_pid, pid)
+        self.assertEqual(self.tokenize().status, 200)
+        self.assertEqual(vault.tool("status").returncode, 0)
+
+    def test_what_dies_is_started_again(self):
+        vault = self.vault
+        names = ["daemon.pid"] + [f"gate-{gate}.pid" for gate in vault_fixture.GATES]
+        for name in names:
+            with self.subTest(process=name):
+                def pid(name=name):
+                    with open(vault.path(name), encoding="ascii") as file:
+                        return int(file.read())
+                old = pid()
+                os.kill(old, signal.SIGKILL)
+                wait_for(lambda: pid() != old)
+                for gate in vault_fixture.GATES:
+                    vault.wait_ready(gate)
+                os.kill(pid(), 0)
+        vault.forget_connections()
+        self.assertEqual(self.tokenize().status, 200)
+
+
+def start_unready(vault):
+    """`./dev up` waits until the vault is ready; this doesn't."""
+    uid = FIRST_UID if os.geteuid() == 0 else os.geteuid()
+    subprocess.run(["/usr/bin/python3", os.path.join(vault_fixture.ROOT, "systemd", "supervise.py"),
+                    vault.dir, "--programs", PROGRAMS, "--port", str(vault.port),
+                    "--daemon-uid", str(uid)], check=True, timeout=30)
+    wait_for(lambda: log_says(vault, "cardvaultd is ready") > 1)
+
+
+class Clock(unittest.TestCase):
+    tokenize, reveal = Outages.tokenize, Outages.reveal
+    assert_refused = Outages.assert_refused
+
+    def test_a_clock_that_stepped_back_stops_writes_until_confirmed(self):
+        vault = self.vault = vault_fixture.Vault(settings=traffic.UNLIMITED)
+        self.addCleanup(vault.close)
+        self.ledger = traffic.Ledger()
+        token = self.tokenize().json()["token"]
+        vault.down()
+        mark_ms = int(time.time() * 1000) + 2 * 3600 * 1000
+        with contextlib.closing(sqlite3.connect(vault.path("data", "vault.db"))) as database:
+            changed = database.execute("UPDATE named_values SET value = ? WHERE name = "
+                                       "'clock_high_water'", (struct.pack("<q", mark_ms),)).rowcount
+            database.commit()
+        self.assertEqual(changed, 1)
+        start_unready(vault)
+        wait_for(lambda: vault.health("web", "/readyz").json()["state"] == "clock_suspect")
+        self.assert_refused(self.tokenize(), "clock_suspect")
+        self.assert_refused(vault.request("web", "POST", f"/v1/tokens/{token}/freeze"),
+                            "clock_suspect")
+        self.assertEqual(self.reveal(token).status, 200)
+        wait_for(lambda: len(events(vault, "alarm", "clock_suspect")) == 1)
+        vault.tool("clock", "confirm")
+        answer = self.tokenize()
+        self.assertEqual(answer.status, 200, answer)
+        stored = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(mark_ms / 1000 - 60))
+        self.assertGreaterEqual(answer.json()["created_at"], stored, "time went back")
+        self.assertEqual(vault.health("web", "/readyz").status, 200)
+        times = [event["time"] for event in traffic.settle(vault, self.ledger)]
+        self.assertEqual(times, sorted(times), "time went back")
+
+
+@unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
+class DiskFull(unittest.TestCase):
+    tokenize, reveal = Outages.tokenize, Outages.reveal
+    assert_refused = Outages.assert_refused
+
+    def setUp(self):
+        vault = self.vault = vault_fixture.Vault(settings=traffic.UNLIMITED)
+        self.addCleanup(vault.close)
+        self.ledger = traffic.Ledger()
+        vault.down()
+        data = vault.path("data")
+        owner = os.stat(data)
+        os.rename(data, data + ".old")
+        os.mkdir(data)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size=6m,mode=700,uid={owner.st_uid},"
+                               f"gid={owner.st_gid}", "tmpfs", data], capture_output=True, text=True)
+        if done.returncode != 0:
+            os.rmdir(data)
+            self.skipTest("no file system can be mounted here: " + done.stderr.strip())
+        self.addCleanup(subprocess.run, ["umount", data], check=True)
+        for name in os.listdir(data + ".old"):
+            copy = shutil.copy2(os.path.join(data + ".old", name), data)
+            os.chown(copy, owner.st_uid, owner.st_gid)
+        vault.up()
+        self.addCleanup(vault.down)
+
+    def fill(self):
+        with open(self.vault.path("data", "filler"), "ab", buffering=0) as filler:
+            try:
+                while True:
+                    filler.write(bytes(4096))
+            except OSError:
+                return
+
+    def test_a_full_disk_refuses_and_recovers(self):
+        vault, ledger = self.vault, self.ledger
+        token = self.tokenize().json()["token"]
+        card = ledger.cards.pop(token)  # no other client knows it
+        pid = vault.daemon_pid
+        recovered = []
+        for _ in range(2):
+            vault.wait_ready()
+            codes = ("storage_full",)
+            with traffic.Traffic(vault, ledger, allowed=codes) as load:
+                time.sleep(0.2)
+                self.fill()
+                wait_for(lambda load=load: load.refusals["storage_full"] > 20)
+            self.assert_refused(self.tokenize(), "storage_full")
+            self.assert_refused(self.reveal(token), "storage_full")
+            ready = vault.health("web", "/readyz")
+            self.assertEqual((ready.status, ready.json()["state"]), (503, "storage_full"))
+            os.unlink(vault.path("data", "filler"))
+            recovered.append(wait_for(lambda: self.tokenize().status == 200))
+            self.assertEqual(self.reveal(token).json()["pan"], card.pan)
+        self.assertEqual(vault.daemon_pid, pid, "it was restarted")
+        self.assertLess(max(recovered), 5)
+        log = traffic.settle(vault, ledger)
+        self.assertTrue(any(event["op"] == "store.recovered" for event in log))
+        traffic.report(("disk full under load", "2 times",
+                        f"503 storage_full; {len(ledger.cards)} acknowledged tokens, none lost",
+                        f"works again after space is freed: {traffic.spread(recovered)}, "
+                        "without restart"))
+
+
+if __name__ == "__main__":
+    unittest.main()
