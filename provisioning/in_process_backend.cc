@@ -61,7 +61,7 @@ wire::AdminAnswer InProcessBackend::run(wire::AdminRequest request, const Partia
   if (follow) {
     throw ToolError(ExitCode::kUnreachable, "no vault runs: there is nothing to follow");
   }
-  return service_.run(request, operator_name_, [&partial](wire::AdminAnswer answer) {
+  return service_.run(request, operator_name_, [&partial](const wire::AdminAnswer& answer) {
     partial(answer);
     return true;
   });
