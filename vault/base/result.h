@@ -16,25 +16,73 @@ namespace cardvault::base {
 // (docs/errors.md) and of audit events; renaming one breaks clients.
 enum class Code : std::uint8_t {
   // The request's form, found by a gate.
-  kBadHttp, kTransferEncodingRefused, kLengthRequired, kHttpVersionRefused, kMethodNotAllowed,
-  kPathNotFound, kHeadersTooLarge, kPayloadTooLarge, kUnsupportedMediaType, kRequestTimeout,
-  kInvalidJson, kUnknownField, kDuplicateField, kMissingField, kInvalidField,
-  kSensitiveAuthenticationData, kInvalidIdempotencyKey, kBatchSize,
+  kBadHttp,
+  kTransferEncodingRefused,
+  kLengthRequired,
+  kHttpVersionRefused,
+  kMethodNotAllowed,
+  kPathNotFound,
+  kHeadersTooLarge,
+  kPayloadTooLarge,
+  kUnsupportedMediaType,
+  kRequestTimeout,
+  kInvalidJson,
+  kUnknownField,
+  kDuplicateField,
+  kMissingField,
+  kInvalidField,
+  kSensitiveAuthenticationData,
+  kInvalidIdempotencyKey,
+  kBatchSize,
   // Who asks.
-  kClientUnknown, kClientRevoked, kClientFrozen, kCertificateExpired, kPermissionDenied,
-  kPurposeDenied, kRateLimited,
+  kClientUnknown,
+  kClientRevoked,
+  kClientFrozen,
+  kCertificateExpired,
+  kPermissionDenied,
+  kPurposeDenied,
+  kRateLimited,
   // The card and its customer.
-  kInvalidPan, kPanInField, kInvalidExpiry, kCardExpired, kInvalidCustomer, kCustomerRequired,
-  kInvalidMetadata, kInvalidTtl, kBinUnknown, kCountryRefused, kCurrencyRefused,
-  kCardLimitReached, kPanBudgetExhausted, kRevealBudgetExhausted,
-  kInvalidToken, kTokenNotFound, kCardFrozen, kCustomerFrozen,
-  kIdempotencyMismatch, kIdempotencyRunning,
+  kInvalidPan,
+  kPanInField,
+  kInvalidExpiry,
+  kCardExpired,
+  kInvalidCustomer,
+  kCustomerRequired,
+  kInvalidMetadata,
+  kInvalidTtl,
+  kBinUnknown,
+  kCountryRefused,
+  kCurrencyRefused,
+  kCardLimitReached,
+  kPanBudgetExhausted,
+  kRevealBudgetExhausted,
+  kInvalidToken,
+  kTokenNotFound,
+  kCardFrozen,
+  kCustomerFrozen,
+  kIdempotencyMismatch,
+  kIdempotencyRunning,
   // The vault itself.
-  kVaultUnavailable, kOverloaded, kSealed, kHsmUnavailable, kHsmPinRefused, kMechanismMissing,
-  kKeyMissing, kKeyExhausted, kRecordDamaged, kStoreFailed, kStorageFull, kClockSuspect,
-  kConflict, kInternal,
+  kVaultUnavailable,
+  kOverloaded,
+  kSealed,
+  kHsmUnavailable,
+  kHsmPinRefused,
+  kMechanismMissing,
+  kKeyMissing,
+  kKeyExhausted,
+  kRecordDamaged,
+  kStoreFailed,
+  kStorageFull,
+  kClockSuspect,
+  kConflict,
+  kInternal,
   // Administration.
-  kNotFound, kAlreadyExists, kInvalidArgument, kNotAllowed,
+  kNotFound,
+  kAlreadyExists,
+  kInvalidArgument,
+  kNotAllowed,
 };
 
 inline constexpr Code kLastCode = Code::kNotAllowed;
@@ -42,8 +90,9 @@ inline constexpr Code kLastCode = Code::kNotAllowed;
 // The stable name, e.g. "invalid_pan". Never null.
 [[nodiscard]] std::string_view code_name(Code code) noexcept;
 
-// What went wrong, where, and the number the layer below gave (CK_RV, SQLite or OpenSSL code, errno).
-// `operation` is a string literal: no request data can enter an Error, so one can be logged as is.
+// What went wrong, where, and the number the layer below gave (CK_RV, SQLite or OpenSSL code,
+// errno). `operation` is a string literal: no request data can enter an Error, so one can be logged
+// as is.
 struct Error {
   Code code = Code::kInternal;
   const char* operation = "";

@@ -1,4 +1,5 @@
-// Memory that held a secret: wiped before it is given back, never copied by accident, never printed.
+// Memory that held a secret: wiped before it is given back, never copied by accident, never
+// printed.
 #pragma once
 
 #include <cstddef>

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <new>
 
-#include "vault/base/wiping_heap.h"
 #include "vault/base/secret.h"
+#include "vault/base/wiping_heap.h"
 
 namespace {
 

@@ -1,4 +1,5 @@
-// Memory of a program that links cardvault_wiping_heap is overwritten when freed (wiping_heap.cc replaces operator delete).
+// Memory of a program that links cardvault_wiping_heap is overwritten when freed (wiping_heap.cc
+// replaces operator delete).
 #pragma once
 
 namespace cardvault::base {

@@ -24,8 +24,8 @@ struct BinInfo {
   std::string_view currency;  // ISO 4217 alpha-3, upper case; "" when unknown
   std::string_view bank;
   bool prepaid = false;
-  bool luhn = true;           // false: numbers of this row carry no check digit
-  std::uint8_t length = 0;    // digits of a PAN; 0 when the row doesn't say
+  bool luhn = true;              // false: numbers of this row carry no check digit
+  std::uint8_t length = 0;       // digits of a PAN; 0 when the row doesn't say
   std::string_view range_start;  // leading digits as in the file
   std::string_view range_end;
 };
@@ -55,10 +55,11 @@ class BinTable {
   [[nodiscard]] std::vector<std::uint8_t> serialize() const;
   static base::Result<BinTable> deserialize(std::span<const std::uint8_t> bytes);
 
-  // The longest prefix that matches; of equally long ones the narrowest range, of equally narrow ones
-  // the one that begins later, of equal ones the one that names a length. A row whose number_length
-  // differs from the PAN's is skipped when another row matches. Fewer than 11 digits (what an
-  // operator knows of a number) match rows of at most that many, whatever the length, by a scan.
+  // The longest prefix that matches; of equally long ones the narrowest range, of equally narrow
+  // ones the one that begins later, of equal ones the one that names a length. A row whose
+  // number_length differs from the PAN's is skipped when another row matches. Fewer than 11 digits
+  // (what an operator knows of a number) match rows of at most that many, whatever the length, by a
+  // scan.
   [[nodiscard]] std::optional<BinInfo> find(std::string_view digits) const;
   [[nodiscard]] std::size_t size() const noexcept;
 

@@ -18,8 +18,11 @@ bool printable_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x20 || c == 0x7f) return false;
-    const std::size_t length = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 ? 3
-                               : c >= 0xc2 ? 2 : 0;
+    const std::size_t length = c < 0x80                ? 1
+                               : c >= 0xf0 && c < 0xf5 ? 4
+                               : c >= 0xe0             ? 3
+                               : c >= 0xc2             ? 2
+                                                       : 0;
     if (length == 0 || c > 0xf4 || i + length > text.size()) return false;
     for (std::size_t k = 1; k < length; ++k) {
       if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
@@ -53,16 +56,45 @@ bool names_sensitive_data(std::string_view field) {
   for (const unsigned char c : field) {
     if (std::isalnum(c) != 0) name += static_cast<char>(std::tolower(c));
   }
-  static constexpr auto kNames = std::to_array<std::string_view>(
-      {"cvv",       "cvv1",        "cvv2",      "cvv3",       "icvv",
-       "dcvv",      "cvc",         "cvc1",      "cvc2",       "cvc3",
-       "cid",       "cav",         "cav2",      "csc",        "cvn",
-       "cvn2",      "cvd",         "cardcvv",   "cardcvc",    "cardcode",
-       "pin",       "pinblock",    "track",     "track1",     "track2",
-       "trackdata", "track1data",  "track2data", "fulltrack", "magstripe",
-       "securitycode", "cardsecuritycode", "verificationvalue", "verificationcode",
-       "cardverification", "cardverificationvalue", "cardverificationcode",
-       "magneticstripe", "magstripedata"});
+  static constexpr auto kNames = std::to_array<std::string_view>({"cvv",
+                                                                  "cvv1",
+                                                                  "cvv2",
+                                                                  "cvv3",
+                                                                  "icvv",
+                                                                  "dcvv",
+                                                                  "cvc",
+                                                                  "cvc1",
+                                                                  "cvc2",
+                                                                  "cvc3",
+                                                                  "cid",
+                                                                  "cav",
+                                                                  "cav2",
+                                                                  "csc",
+                                                                  "cvn",
+                                                                  "cvn2",
+                                                                  "cvd",
+                                                                  "cardcvv",
+                                                                  "cardcvc",
+                                                                  "cardcode",
+                                                                  "pin",
+                                                                  "pinblock",
+                                                                  "track",
+                                                                  "track1",
+                                                                  "track2",
+                                                                  "trackdata",
+                                                                  "track1data",
+                                                                  "track2data",
+                                                                  "fulltrack",
+                                                                  "magstripe",
+                                                                  "securitycode",
+                                                                  "cardsecuritycode",
+                                                                  "verificationvalue",
+                                                                  "verificationcode",
+                                                                  "cardverification",
+                                                                  "cardverificationvalue",
+                                                                  "cardverificationcode",
+                                                                  "magneticstripe",
+                                                                  "magstripedata"});
   return std::ranges::find(kNames, name) != kNames.end();
 }
 

@@ -1,4 +1,5 @@
-// Is this a card that may be stored? Form, check digit, expiry, issuer: everything short of the HSM.
+// Is this a card that may be stored? Form, check digit, expiry, issuer: everything short of the
+// HSM.
 #pragma once
 
 #include <optional>
@@ -28,7 +29,8 @@ struct CheckedCard {
                                                    std::int64_t now_ms);
 
 // A customer's identifier: 1..128 bytes of UTF-8 without control characters, and not a card number
-// (kPanInField). "+" and at most 13 digits is a phone number (E.164), even where Luhn fits by chance.
+// (kPanInField). "+" and at most 13 digits is a phone number (E.164), even where Luhn fits by
+// chance.
 [[nodiscard]] base::Result<void> check_customer(std::string_view customer);
 
 // At most 8 entries and 512 bytes; keys [A-Za-z0-9_.-]{1,32}; no card number in either; no key that

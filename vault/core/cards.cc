@@ -114,8 +114,8 @@ Answer SearchOperation::take_answer() {
 // ---- token.get ----
 
 void TokenGetOperation::prepare(Reader& reader) {
-  row_ = find_card_for(services_, request_in_.principal().id(), reader,
-                       request_in_.request().token);
+  row_ =
+      find_card_for(services_, request_in_.principal().id(), reader, request_in_.request().token);
 }
 
 base::Result<void> TokenGetOperation::apply(Transaction& /*tx*/, EventSink& events) {
@@ -138,9 +138,12 @@ Answer TokenGetOperation::take_answer() {
 
 std::string_view card_change_name(CardChange change) noexcept {
   switch (change) {
-    case CardChange::kDelete: return "token.delete";
-    case CardChange::kFreeze: return "token.freeze";
-    case CardChange::kUnfreeze: return "token.unfreeze";
+    case CardChange::kDelete:
+      return "token.delete";
+    case CardChange::kFreeze:
+      return "token.freeze";
+    case CardChange::kUnfreeze:
+      return "token.unfreeze";
   }
   return "token";
 }

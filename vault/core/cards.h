@@ -55,7 +55,8 @@ class TokenGetOperation final : public Operation {
   std::optional<base::Result<CardRow>> row_;
 };
 
-// One change of one card, by a client or an operator: event and effect, without a request around it.
+// One change of one card, by a client or an operator: event and effect, without a request around
+// it.
 enum class CardChange : std::uint8_t { kDelete, kFreeze, kUnfreeze };
 [[nodiscard]] std::string_view card_change_name(CardChange change) noexcept;  // "token.delete"
 // Fills event's resource, customer, fingerprint and outcome. kTokenNotFound, kInvalidToken,

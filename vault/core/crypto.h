@@ -57,8 +57,8 @@ struct Sealed {
 using Mac = std::array<std::uint8_t, 32>;
 
 // Thread-safe. Every call may return kHsmUnavailable (down; the implementation recovers by itself),
-// kKeyMissing (no such key on the token) or kInternal (the module answered nonsense), with the CK_RV
-// in Error::number.
+// kKeyMissing (no such key on the token) or kInternal (the module answered nonsense), with the
+// CK_RV in Error::number.
 class Crypto {
  public:
   virtual ~Crypto() = default;

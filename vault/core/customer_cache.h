@@ -13,8 +13,8 @@
 
 namespace cardvault::core {
 
-// A hint, never an authority: decisions read the row again in their transaction. Two generations, so
-// that it holds the customers of lately and is bounded. Thread-safe.
+// A hint, never an authority: decisions read the row again in their transaction. Two generations,
+// so that it holds the customers of lately and is bounded. Thread-safe.
 class CustomerCache {
  public:
   static constexpr std::size_t kGeneration = 50'000;

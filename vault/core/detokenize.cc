@@ -64,8 +64,8 @@ base::Result<void> DetokenizeOperation::allowed(Reader& reader, const Detokenize
   return {};
 }
 
-base::Result<void> DetokenizeOperation::prepare_item(Reader& reader,
-                                                     const DetokenizeItem& request, Item& item) {
+base::Result<void> DetokenizeOperation::prepare_item(Reader& reader, const DetokenizeItem& request,
+                                                     Item& item) {
   auto row = find_card_for(services_, request_in_.principal().id(), reader, request.token);
   if (!row) return std::unexpected(row.error());
   item.row = std::move(*row);

@@ -10,9 +10,9 @@
 
 namespace cardvault::core {
 
-// Clear reveals are charged to the budgets of the client and the card in apply(), in the order of the
-// log, so that the counters are a function of the events. A client that tries three times its budget
-// is frozen in the same transaction.
+// Clear reveals are charged to the budgets of the client and the card in apply(), in the order of
+// the log, so that the counters are a function of the events. A client that tries three times its
+// budget is frozen in the same transaction.
 class DetokenizeOperation final : public Operation {
  public:
   DetokenizeOperation(Services& services, Authorized<Detokenize> request);

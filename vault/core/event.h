@@ -10,8 +10,8 @@
 
 namespace cardvault::core {
 
-// One event: the PCI DSS 10.2.2 fields. Encoded by vault/audit; never holds a PAN, a code, free text
-// of a request, or an unkeyed hash of one. Empty fields are left out of the encoding.
+// One event: the PCI DSS 10.2.2 fields. Encoded by vault/audit; never holds a PAN, a code, free
+// text of a request, or an unkeyed hash of one. Empty fields are left out of the encoding.
 struct Event {
   std::int64_t time_ms = 0;    // when, vault time
   std::string actor;           // who: "client:web", "operator:uid=1000", "gate:web", "system"
@@ -22,8 +22,8 @@ struct Event {
   std::string resource;        // which: token, client id, key label
   std::uint64_t request = 0;   // groups the items of one request
   std::string purpose;         // of a reveal
-  std::string fingerprint;     // "1:" and 32 hex digits: index-key version and keyed PAN fingerprint
-  std::string customer;        // internal customer id, 32 hex digits
+  std::string fingerprint;  // "1:" and 32 hex digits: index-key version and keyed PAN fingerprint
+  std::string customer;     // internal customer id, 32 hex digits
   std::uint32_t key_version = 0;
   std::vector<std::pair<std::string, std::string>> details;  // literals, numbers and ids
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vault/core/pan.h"
+
 namespace cardvault::core {
 namespace {
 
@@ -53,7 +55,8 @@ std::vector<std::string> Permissions::names() const {
 bool valid_client_id(std::string_view id) noexcept {
   return !id.empty() && id.size() <= kMaxClientId && lower_or_digit(id.front()) &&
          std::ranges::all_of(
-             id, [](char c) { return lower_or_digit(c) || c == '.' || c == '_' || c == '-'; });
+             id, [](char c) { return lower_or_digit(c) || c == '.' || c == '_' || c == '-'; }) &&
+         !contains_pan(id);  // names go into the log in the clear
 }
 
 }  // namespace cardvault::core

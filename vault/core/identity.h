@@ -51,25 +51,27 @@ struct Caller {
 
 // A registered client, as the store keeps it.
 struct Client {
-  std::string id;                       // [a-z0-9][a-z0-9._-]{0,62}
-  std::string spki_sha256;              // lower-case hex; or empty
-  std::string san;                      // as in Caller::sans; or empty. One of the two is set.
+  std::string id;           // [a-z0-9][a-z0-9._-]{0,62}
+  std::string spki_sha256;  // lower-case hex; or empty
+  std::string san;          // as in Caller::sans; or empty. One of the two is set.
   Permissions permissions;
-  std::vector<std::string> purposes;    // of detokenize; "*" allows any
-  std::uint32_t rate_per_s = 0;         // requests (items of a batch count); 0: the default
-  std::uint32_t reveals_per_hour = 0;   // 0: the default
-  std::uint32_t reveals_per_day = 0;    // 0: the default
+  std::vector<std::string> purposes;   // of detokenize; "*" allows any
+  std::uint32_t rate_per_s = 0;        // requests (items of a batch count); 0: the default
+  std::uint32_t reveals_per_hour = 0;  // 0: the default
+  std::uint32_t reveals_per_day = 0;   // 0: the default
   bool revoked = false;
   bool frozen = false;
   std::int64_t created_ms = 0;
 };
 
+// 1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or digit, and no card number in it. Purposes
+// of reveals have the same form.
 [[nodiscard]] bool valid_client_id(std::string_view id) noexcept;
 
 // The most that a gate may ever assert, whatever it says.
 struct Ceiling {
-  std::string gate;                   // "web"
-  std::vector<std::string> clients;   // ids, "*" for any
+  std::string gate;                  // "web"
+  std::vector<std::string> clients;  // ids, "*" for any
   Permissions permissions;
 };
 

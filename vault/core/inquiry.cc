@@ -27,8 +27,8 @@ Answer WhoamiOperation::take_answer() {
     constexpr std::int64_t kDayMs = 24 * kHourMs;
     const auto left = services_.reveals.left(principal.id(), limits, now);
     if (limits.client_per_hour != 0) {
-      answer.quotas.push_back({"reveals_per_hour", limits.client_per_hour, left.hour,
-                               (now / kHourMs + 1) * kHourMs});
+      answer.quotas.push_back(
+          {"reveals_per_hour", limits.client_per_hour, left.hour, (now / kHourMs + 1) * kHourMs});
     }
     if (limits.client_per_day != 0) {
       answer.quotas.push_back(

@@ -34,7 +34,10 @@ class InvocationMeter {
   [[nodiscard]] std::uint64_t limit() const noexcept { return limit_; }
 
  private:
-  struct State { std::uint64_t used = 0, reserved = 0; bool pending = false; };
+  struct State {
+    std::uint64_t used = 0, reserved = 0;
+    bool pending = false;
+  };
   const std::uint64_t limit_;
   mutable std::mutex mutex_;
   std::map<KeyRef, State> keys_;

@@ -18,7 +18,10 @@ class MissGuard {
   void missed(std::string_view client, std::int64_t now_ms);
 
  private:
-  struct Minute { std::int64_t index = 0; std::uint32_t misses = 0; };
+  struct Minute {
+    std::int64_t index = 0;
+    std::uint32_t misses = 0;
+  };
   std::mutex mutex_;
   std::unordered_map<std::string, Minute> clients_;
 };

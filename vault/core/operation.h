@@ -16,14 +16,16 @@
 
 namespace cardvault::core {
 
-// Thread rules: prepare() on one worker, then apply() and done() on the committer; never two at once.
+// Thread rules: prepare() on one worker, then apply() and done() on the committer; never two at
+// once.
 class Operation : public Commit {
  public:
   using Respond = std::move_only_function<void(Response)>;
   using Retry = std::function<void(std::unique_ptr<Operation>)>;
 
   // Parses, looks up and calls the HSM. Failures become outcomes that apply() records: a request is
-  // never without its event. `reader` sees everything that was acknowledged before the request came.
+  // never without its event. `reader` sees everything that was acknowledged before the request
+  // came.
   virtual void prepare(Reader& reader) = 0;
 
   // Set once, before prepare: where the answer goes, and who prepares again after a conflict.

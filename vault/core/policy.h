@@ -73,8 +73,8 @@ class Policy {
  public:
   explicit Policy(const ClientDirectory& clients) : clients_(clients) {}
 
-  // kClientUnknown, kClientRevoked, kClientFrozen; kPermissionDenied for a client that this gate may
-  // never present, whoever it says it is.
+  // kClientUnknown, kClientRevoked, kClientFrozen; kPermissionDenied for a client that this gate
+  // may never present, whoever it says it is.
   [[nodiscard]] base::Result<Principal> identify(const Caller& caller,
                                                  const Ceiling& ceiling) const;
 

@@ -19,7 +19,11 @@ class RateLimiter {
                                    std::uint32_t cost, std::int64_t now_us);
 
  private:
-  struct Bucket { double level = 0; std::int64_t at_us = 0; std::uint32_t rate = 0; };
+  struct Bucket {
+    double level = 0;
+    std::int64_t at_us = 0;
+    std::uint32_t rate = 0;
+  };
   std::mutex mutex_;
   std::unordered_map<std::string, Bucket> buckets_;
 };

@@ -70,8 +70,8 @@ base::Result<void> seal_card(Services& services, const Pan& pan, CardRow& row) {
 }
 
 base::Result<OpenedCard> open_card(Services& services, const CardRow& row) {
-  auto plain = services.crypto.decrypt({KeyPurpose::kPanEnc, row.key_version}, row.sealed,
-                                       card_aad(row));
+  auto plain =
+      services.crypto.decrypt({KeyPurpose::kPanEnc, row.key_version}, row.sealed, card_aad(row));
   if (!plain) return std::unexpected(plain.error());
   if (plain->size() < 2) return base::fail(Code::kRecordDamaged, "record.open_card");
   const Expiry expiry{static_cast<std::uint16_t>(((*plain)[0] << 8) | (*plain)[1])};

@@ -14,8 +14,8 @@
 namespace cardvault::core {
 
 // Associated data of a card: format version 1 ‖ suite ‖ token id ‖ numeric token (8 bytes
-// big-endian, 0 for opaque) ‖ internal customer id ‖ key version (4 bytes big-endian). A row that was
-// moved, swapped or edited doesn't decrypt.
+// big-endian, 0 for opaque) ‖ internal customer id ‖ key version (4 bytes big-endian). A row that
+// was moved, swapped or edited doesn't decrypt.
 [[nodiscard]] std::vector<std::uint8_t> card_aad(const CardRow& row);
 
 // Encrypts PAN and row.expiry under the active pan-enc key into row.sealed and row.key_version.

@@ -27,7 +27,7 @@ struct TokenizeItem {
   std::string expiry;         // "2027-12" or ""
   base::SecretText customer;  // empty: none
   TokenFormat format = TokenFormat::kOpaque;
-  std::uint32_t ttl_s = 0;    // 0: no limit
+  std::uint32_t ttl_s = 0;  // 0: no limit
   Metadata metadata;
 };
 
@@ -35,7 +35,7 @@ struct TokenizeItem {
 struct Tokenize {
   std::vector<TokenizeItem> items;  // 1..kMaxBatch
   bool batch = false;
-  std::string idempotency_key;      // "" when none was sent
+  std::string idempotency_key;  // "" when none was sent
 };
 
 struct DetokenizeItem {
@@ -52,14 +52,22 @@ struct CardsSearch {
   base::SecretText customer;
   std::string after;  // opaque cursor from a previous answer's `next`, or ""
 };
-struct TokenGet { std::string token; };
-struct TokenDelete { std::string token; };
-struct TokenFreeze { std::string token; bool frozen = true; };
+struct TokenGet {
+  std::string token;
+};
+struct TokenDelete {
+  std::string token;
+};
+struct TokenFreeze {
+  std::string token;
+  bool frozen = true;
+};
 struct Whoami {};
 struct MetricsRead {};
 // From a gate's own listener, without a caller: may this vault be sent traffic?
 struct ReadyCheck {};
-// A request that the gate itself refused: sent to be counted and audited; answered with the refusal.
+// A request that the gate itself refused: sent to be counted and audited; answered with the
+// refusal.
 struct Refused {
   base::Code code = base::Code::kInternal;
   std::string operation;  // "tokenize", or "http" when not even that is known
@@ -115,11 +123,25 @@ struct Masked {
 using TokenizeOutcome = std::variant<CardView, Failure>;
 using DetokenizeOutcome = std::variant<Revealed, Masked, Failure>;
 
-struct TokenizeAnswer { std::vector<TokenizeOutcome> items; bool batch = false; };
-struct DetokenizeAnswer { std::vector<DetokenizeOutcome> items; bool batch = false; };
-struct SearchAnswer { std::vector<CardView> cards; std::string next; };
+struct TokenizeAnswer {
+  std::vector<TokenizeOutcome> items;
+  bool batch = false;
+};
+struct DetokenizeAnswer {
+  std::vector<DetokenizeOutcome> items;
+  bool batch = false;
+};
+struct SearchAnswer {
+  std::vector<CardView> cards;
+  std::string next;
+};
 struct Done {};
-struct Quota { std::string name; std::uint64_t limit = 0; std::uint64_t left = 0; std::int64_t resets_ms = 0; };
+struct Quota {
+  std::string name;
+  std::uint64_t limit = 0;
+  std::uint64_t left = 0;
+  std::int64_t resets_ms = 0;
+};
 struct WhoamiAnswer {
   std::string client;
   std::vector<std::string> permissions;  // after the gate's ceiling
@@ -131,7 +153,9 @@ struct ReadyAnswer {
   std::string state;               // "ready", "sealed", "hsm_unavailable", "store_failed", …
   std::vector<std::string> notes;  // "software token: not a secure cryptographic device"
 };
-struct MetricsAnswer { std::string text; };  // Prometheus text format 0.0.4
+struct MetricsAnswer {
+  std::string text;
+};  // Prometheus text format 0.0.4
 
 using Answer = std::variant<Failure, TokenizeAnswer, DetokenizeAnswer, SearchAnswer, CardView, Done,
                             WhoamiAnswer, MetricsAnswer, ReadyAnswer>;

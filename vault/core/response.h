@@ -13,8 +13,9 @@ class Response {
   [[nodiscard]] static Response with(const Receipt& /*proof*/, Answer answer) {
     return Response(std::move(answer));
   }
-  // For failures that cannot be recorded (the log can't be written, the vault is down or overloaded)
-  // or are recorded in aggregate (rate limits). Aborts on any other code: they need a receipt.
+  // For failures that cannot be recorded (the log can't be written, the vault is down or
+  // overloaded) or are recorded in aggregate (rate limits). Aborts on any other code: they need a
+  // receipt.
   [[nodiscard]] static Response unaudited(Failure failure);
 
   [[nodiscard]] const Answer& answer() const noexcept { return answer_; }

@@ -35,10 +35,10 @@ struct RevealCharge {
   std::uint32_t retry_after_s = 0;  // until the exhausted window ends
 };
 
-// Counters in memory: a function of the log's reveal events, snapshotted with the sequence number up
-// to which they count and rebuilt at start from the events after it. Windows are fixed: hours and
-// days of UTC. Refused attempts count towards the client's attempts but not towards its reveals.
-// Thread-safe.
+// Counters in memory: a function of the log's reveal events, snapshotted with the sequence number
+// up to which they count and rebuilt at start from the events after it. Windows are fixed: hours
+// and days of UTC. Refused attempts count towards the client's attempts but not towards its
+// reveals. Thread-safe.
 class RevealBudget {
  public:
   // Counts one reveal by client of card, or refuses it.
@@ -47,14 +47,17 @@ class RevealBudget {
   // Counts what an event of the log says, without judging: used at start.
   void replay(std::string_view client, const TokenId& card, bool allowed, std::int64_t time_ms);
   // Reveals left for a client in this hour and day; UINT32_MAX where there is no limit.
-  struct Left { std::uint32_t hour = 0, day = 0; };
+  struct Left {
+    std::uint32_t hour = 0, day = 0;
+  };
   [[nodiscard]] Left left(std::string_view client, const RevealLimits& limits,
                           std::int64_t now_ms) const;
   // An operator releases a client: its windows start again.
   void reset(std::string_view client);
 
-  // A snapshot and back, in place of what was counted. kInvalidArgument on bytes that no serialize()
-  // made; then nothing changes. Counters of windows that ended before now_ms are left out.
+  // A snapshot and back, in place of what was counted. kInvalidArgument on bytes that no
+  // serialize() made; then nothing changes. Counters of windows that ended before now_ms are left
+  // out.
   [[nodiscard]] std::vector<std::uint8_t> serialize(std::int64_t now_ms) const;
   [[nodiscard]] base::Result<void> restore(std::span<const std::uint8_t> bytes);
 
@@ -63,8 +66,12 @@ class RevealBudget {
     std::uint32_t index = 0, allowed = 0, attempts = 0;  // index: hours or days since 1970
     void enter(std::uint32_t now_index) noexcept;
   };
-  struct ClientWindows { Window hour, day; };
-  struct CardDay { std::uint32_t day = 0, count = 0; };
+  struct ClientWindows {
+    Window hour, day;
+  };
+  struct CardDay {
+    std::uint32_t day = 0, count = 0;
+  };
   struct TokenHash {
     std::size_t operator()(const TokenId& id) const noexcept;
   };

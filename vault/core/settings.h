@@ -27,14 +27,14 @@ struct CardPolicy {
 };
 
 struct Settings {
-  CardPolicy tokenize{{"KZ"}, {}};                 // the bank's rule: no cards issued elsewhere
+  CardPolicy tokenize{{"KZ"}, {}};  // the bank's rule: no cards issued elsewhere
   std::map<std::string, CardPolicy> purposes{{"card_to_card", {{}, {"KZT"}}}};  // and of reveals
-  std::uint32_t cards_per_customer = 10;           // 0: no limit
-  std::uint32_t pan_budget_day = 10;               // distinct new or refused PANs; 0: no limit
+  std::uint32_t cards_per_customer = 10;                                        // 0: no limit
+  std::uint32_t pan_budget_day = 10;  // distinct new or refused PANs; 0: no limit
   std::uint32_t pan_budget_month = 30;
-  unsigned bin_digits_stored = 6;                  // 0, 6 or 8 (PCI DSS 3.4.1, SSC FAQ 1091)
-  std::uint32_t rate_per_s = 2000;                 // per client, items; 0: no limit
-  std::uint32_t numeric_misses_per_minute = 30;    // per client; then numeric look-ups wait
+  unsigned bin_digits_stored = 6;                // 0, 6 or 8 (PCI DSS 3.4.1, SSC FAQ 1091)
+  std::uint32_t rate_per_s = 2000;               // per client, items; 0: no limit
+  std::uint32_t numeric_misses_per_minute = 30;  // per client; then numeric look-ups wait
   RevealLimits reveal{1000, 5000, 20};
 };
 

@@ -29,11 +29,11 @@ using Fingerprint = std::array<std::uint8_t, 16>;
 using InternalId = std::array<std::uint8_t, 16>;  // random; records and events bind it, not a name
 
 struct CustomerRow {
-  std::int64_t row = 0;         // the store's own number; 0: not stored yet
+  std::int64_t row = 0;  // the store's own number; 0: not stored yet
   InternalId id{};
-  Fingerprint name_fp{};        // id-index fingerprint of the identifier
+  Fingerprint name_fp{};  // id-index fingerprint of the identifier
   std::uint32_t name_fp_version = 0;
-  Sealed name;                  // the identifier under id-enc, AAD: the internal id and version
+  Sealed name;  // the identifier under id-enc, AAD: the internal id and version
   std::uint32_t name_key_version = 0;
   bool frozen = false;
   // Budget of distinct new or refused PANs: used in the current windows (days since 1970, UTC).
@@ -43,16 +43,16 @@ struct CustomerRow {
 
 struct CardRow {
   TokenId id;
-  std::int64_t number = 0;      // numeric token, 0 for opaque
-  std::int64_t customer = 0;    // CustomerRow::row; 0: none
-  InternalId customer_id{};     // all zero: none
-  Sealed sealed;                // PAN and expiry under pan-enc
+  std::int64_t number = 0;    // numeric token, 0 for opaque
+  std::int64_t customer = 0;  // CustomerRow::row; 0: none
+  InternalId customer_id{};   // all zero: none
+  Sealed sealed;              // PAN and expiry under pan-enc
   std::uint32_t key_version = 0;
-  Fingerprint fp{};             // pan-index fingerprint
+  Fingerprint fp{};  // pan-index fingerprint
   std::uint32_t fp_version = 0;
   std::string last4;
-  std::string bin;              // 0, 6 or 8 digits
-  std::uint8_t digits = 0;      // length of the PAN
+  std::string bin;          // 0, 6 or 8 digits
+  std::uint8_t digits = 0;  // length of the PAN
   std::string brand, country, currency;
   Expiry expiry;
   std::int64_t created_ms = 0;
@@ -62,7 +62,7 @@ struct CardRow {
 };
 
 struct IdempotencyRow {
-  Fingerprint body_fp{};        // id-index fingerprint of the request
+  Fingerprint body_fp{};  // id-index fingerprint of the request
   std::uint32_t fp_version = 0;
   std::vector<std::uint8_t> answer;  // an encoded Answer, without any PAN
   std::int64_t created_ms = 0;
@@ -73,7 +73,7 @@ enum class KeyState : std::uint8_t { kActive = 0, kDecryptOnly = 1, kRetired = 2
 struct KeyRow {
   KeyRef key;
   KeyState state = KeyState::kActive;
-  std::string kcv;              // hex
+  std::string kcv;  // hex
   std::int64_t created_ms = 0;
   std::uint64_t invocations_reserved = 0;  // GCM invocations reserved so far (SP 800-38D 8.3)
 };
@@ -94,8 +94,7 @@ class Reader {
   [[nodiscard]] virtual base::Result<std::uint32_t> count_cards(std::int64_t customer) = 0;
   // All cards of a customer, by token id (so by creation).
   [[nodiscard]] virtual base::Result<std::vector<CardRow>> cards(std::int64_t customer) = 0;
-  [[nodiscard]] virtual base::Result<bool> pan_refused(std::int64_t customer,
-                                                       const Fingerprint& fp,
+  [[nodiscard]] virtual base::Result<bool> pan_refused(std::int64_t customer, const Fingerprint& fp,
                                                        std::uint32_t since_day) = 0;
   [[nodiscard]] virtual base::Result<std::optional<IdempotencyRow>> idempotency(
       std::string_view client, std::string_view key) = 0;
@@ -145,9 +144,9 @@ class Commit {
   virtual ~Commit() = default;
   // False: apply() only adds events (a reveal, a refusal): such groups go to reveal.db.
   [[nodiscard]] virtual bool has_effect() const = 0;
-  // Committer thread. Adds its events (housekeeping may add none). kConflict means: nothing was written or added, what
-  // was prepared no longer fits; done() gets it and may prepare again. Any other error fails the
-  // whole group.
+  // Committer thread. Adds its events (housekeeping may add none). kConflict means: nothing was
+  // written or added, what was prepared no longer fits; done() gets it and may prepare again. Any
+  // other error fails the whole group.
   [[nodiscard]] virtual base::Result<void> apply(Transaction& tx, EventSink& events) = 0;
   // Committer thread, exactly once per submit: after the group is durable, or not. Must not block.
   // `self` hands the object back, so that it can be submitted again or destroyed.

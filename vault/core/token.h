@@ -22,8 +22,8 @@ struct TokenId {
 };
 
 // A token as clients see it. Opaque: "tok_" and 26 Crockford base32 characters of the id. Numeric:
-// 19 digits, beginning with 7 (ISO/IEC 7812-1 gives 7 to no card scheme; it keeps the value inside a
-// signed 64-bit integer), 14 random digits, the card's last four; it fails Luhn, so that it can
+// 19 digits, beginning with 7 (ISO/IEC 7812-1 gives 7 to no card scheme; it keeps the value inside
+// a signed 64-bit integer), 14 random digits, the card's last four; it fails Luhn, so that it can
 // never be taken for a PAN. A value type; thread-safe as such.
 class Token {
  public:

@@ -105,8 +105,7 @@ void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request
     return;
   }
   item.anonymous = request.customer.empty();
-  if (item.anonymous &&
-      !request_in_.principal().permissions.has(Permission::kTokenizeAnonymous)) {
+  if (item.anonymous && !request_in_.principal().permissions.has(Permission::kTokenizeAnonymous)) {
     item.failure = Failure{Code::kCustomerRequired, 0};
     return;
   }
@@ -253,11 +252,12 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
     return item.known && *item.known == item.renewed->id ? base::Result<void>() : conflict;
   }
   if (!item.known || request.expiry.empty()) return {};
-  // A repeat that may bring another expiry needs the row sealed anew, unless the row's life is over.
+  // A repeat that may bring another expiry needs the row sealed anew, unless the row's life is
+  // over.
   auto row = tx.card(*item.known);
   if (!row) return std::unexpected(row.error());
-  const bool fits = !*row || (*row)->expiry == item.card->expiry ||
-                    ttl_ended(**row, services_.clock.now_ms());
+  const bool fits =
+      !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, services_.clock.now_ms());
   return fits ? base::Result<void>() : conflict;
 }
 

@@ -16,8 +16,8 @@ namespace cardvault::core {
 // wins (no ttl: forever); metadata that is given replaces the stored. A frozen card stays frozen.
 //
 // Exact under concurrency, because decided alone in apply(): the card limit, the budget of distinct
-// new or refused PANs (charged before the look-up's outcome can be seen, not refunded), and one token
-// per customer and PAN.
+// new or refused PANs (charged before the look-up's outcome can be seen, not refunded), and one
+// token per customer and PAN.
 class TokenizeOperation final : public Operation {
  public:
   TokenizeOperation(Services& services, Authorized<Tokenize> request);
@@ -28,16 +28,16 @@ class TokenizeOperation final : public Operation {
 
  private:
   struct Item {
-    std::optional<Failure> failure;   // final, decided in prepare
-    bool chargeable = false;          // a valid PAN that the policy refused: charged, then refused
+    std::optional<Failure> failure;  // final, decided in prepare
+    bool chargeable = false;         // a valid PAN that the policy refused: charged, then refused
     std::optional<CheckedCard> card;
     Fingerprint fp{};
     std::uint32_t fp_version = 0;
     bool anonymous = false;
-    CustomerRow customer;             // as it would be inserted; of a known one row, id and name_fp
-    std::optional<CardRow> fresh;     // the row to insert
-    std::optional<CardRow> renewed;   // the existing row with its new expiry sealed in
-    std::optional<TokenId> known;     // apply(): the customer's card with this PAN, before the batch
+    CustomerRow customer;            // as it would be inserted; of a known one row, id and name_fp
+    std::optional<CardRow> fresh;    // the row to insert
+    std::optional<CardRow> renewed;  // the existing row with its new expiry sealed in
+    std::optional<TokenId> known;    // apply(): the customer's card with this PAN, before the batch
   };
   // A customer of this request while it is applied: the row as the items so far have left it.
   struct Applied {
@@ -60,8 +60,8 @@ class TokenizeOperation final : public Operation {
                                                      Item& item, Event& event);
   [[nodiscard]] base::Result<TokenizeOutcome> refuse(Transaction& tx, Applied& customer,
                                                      const Item& item, Failure failure);
-  [[nodiscard]] base::Result<TokenizeOutcome> insert(Transaction& tx, Applied* customer,
-                                                     Item& item, Event& event);
+  [[nodiscard]] base::Result<TokenizeOutcome> insert(Transaction& tx, Applied* customer, Item& item,
+                                                     Event& event);
   [[nodiscard]] base::Result<TokenizeOutcome> repeat(Transaction& tx, const TokenizeItem& request,
                                                      Item& item, CardRow existing);
   [[nodiscard]] base::Result<void> store_customer(Transaction& tx, Applied& customer);

@@ -1,4 +1,5 @@
-// Vault time (DESIGN section 8): never steps back; in doubt after a jump, until an operator confirms.
+// Vault time (DESIGN section 8): never steps back; in doubt after a jump, until an operator
+// confirms.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +10,12 @@
 
 namespace cardvault::core {
 
-// The larger of a persisted high-water mark and the wall clock at start, advanced by the boot clock.
-// While running the wall clock may drift by up to 5 s and is followed (forward only); a larger
-// difference, or at start a wall clock behind the mark by more than 5 s or ahead of it by more than
-// `max_offline`, makes the clock untrusted. From then on the wall clock is left alone, and vault time
-// goes on by the boot clock, until an operator confirms. Vault time that is ahead of a trusted wall
-// clock runs at half speed until it is met. Thread-safe.
+// The larger of a persisted high-water mark and the wall clock at start, advanced by the boot
+// clock. While running the wall clock may drift by up to 5 s and is followed (forward only); a
+// larger difference, or at start a wall clock behind the mark by more than 5 s or ahead of it by
+// more than `max_offline`, makes the clock untrusted. From then on the wall clock is left alone,
+// and vault time goes on by the boot clock, until an operator confirms. Vault time that is ahead of
+// a trusted wall clock runs at half speed until it is met. Thread-safe.
 class VaultClock : public base::Clock {
  public:
   struct Sources {
@@ -41,10 +42,10 @@ class VaultClock : public base::Clock {
 
   Sources sources_;
   mutable std::mutex mutex_;
-  mutable std::int64_t base_ms_ = 0;       // what the wall clock should have shown at boot_base_ms_
+  mutable std::int64_t base_ms_ = 0;  // what the wall clock should have shown at boot_base_ms_
   mutable std::int64_t boot_base_ms_ = 0;
-  mutable std::int64_t lead_ms_ = 0;       // how far vault time was ahead of it then
-  mutable std::int64_t last_ms_ = 0;       // the highest given out
+  mutable std::int64_t lead_ms_ = 0;  // how far vault time was ahead of it then
+  mutable std::int64_t last_ms_ = 0;  // the highest given out
   mutable bool trusted_ = true;
 };
 

@@ -64,7 +64,8 @@ wire::AdminAnswer failed(const base::Error& error) {
     case Code::kTokenNotFound:
       return refusal(error.code, "no such token");
     case Code::kInvalidToken:
-      return refusal(error.code, "that is not a token: tok_ and 26 characters, or 19 digits from 7");
+      return refusal(error.code,
+                     "that is not a token: tok_ and 26 characters, or 19 digits from 7");
     case Code::kNotFound:
       return refusal(error.code, "not found");
     case Code::kStorageFull:
@@ -114,8 +115,8 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
                                                "': the tool and the daemon differ in version");
   }
   if (!request.operator_name.empty() && request.operator_name != operator_name) {
-    return refusal(Code::kNotAllowed, "this user is operator '" + operator_name +
-                                          "', not '" + request.operator_name + "'");
+    return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
+                                          request.operator_name + "'");
   }
   return (this->*handler->second)(call);
 }

@@ -71,8 +71,8 @@ wire::AdminAnswer AdminService::token_change(const Call& call) {
                                       : core::CardChange::kUnfreeze;
   core::Event done = event(call);
   base::Result<void> outcome;
-  const auto committed = vault_.commit(
-      [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+  const auto committed =
+      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         outcome = core::change_card(tx, call.argument("token"), change, done.time_ms, done);
         if (!outcome) {
           if (core::is_vault_failure(outcome.error().code)) return outcome;
@@ -84,9 +84,12 @@ wire::AdminAnswer AdminService::token_change(const Call& call) {
   if (!committed) return failed(committed.error());
   if (!outcome) return failed(outcome.error());
   switch (change) {
-    case core::CardChange::kDelete: return success("the card is deleted");
-    case core::CardChange::kFreeze: return success("the card is frozen: it is not shown any more");
-    case core::CardChange::kUnfreeze: return success("the card is unfrozen");
+    case core::CardChange::kDelete:
+      return success("the card is deleted");
+    case core::CardChange::kFreeze:
+      return success("the card is frozen: it is not shown any more");
+    case core::CardChange::kUnfreeze:
+      return success("the card is unfrozen");
   }
   return success("");
 }
@@ -114,8 +117,8 @@ wire::AdminAnswer AdminService::bin_import(const Call& call) {
   auto table = core::BinTable::read_csv(in);
   bin_uploads_.erase(call.operator_name);
   if (!table) {
-    wire::AdminAnswer answer = refusal(
-        Code::kInvalidArgument, "nothing was imported: mend these lines and import again");
+    wire::AdminAnswer answer =
+        refusal(Code::kInvalidArgument, "nothing was imported: mend these lines and import again");
     answer.columns = {"line", "what"};
     for (const core::BinProblem& problem : table.error()) {
       answer.rows.push_back({std::to_string(problem.line), problem.what});

@@ -53,8 +53,7 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
   }
   if (!permissions) {
     return refusal(Code::kInvalidArgument,
-                   "unknown permission; known are: " +
-                       join(core::Permissions{UINT32_MAX}.names()));
+                   "unknown permission; known are: " + join(core::Permissions{UINT32_MAX}.names()));
   }
   client.permissions = *permissions;
   std::array<std::uint8_t, 32> pin{};
@@ -144,8 +143,8 @@ wire::AdminAnswer AdminService::customer_change(const Call& call) {
   const bool frozen = call.request.verb == "customer.freeze";
   core::Event done = event(call);
   bool found = false;
-  const auto changed = vault_.commit(
-      [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+  const auto changed =
+      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         auto row = tx.customer(*fp);
         if (!row) return std::unexpected(row.error());
         found = row->has_value();

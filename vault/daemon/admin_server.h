@@ -12,8 +12,9 @@
 
 namespace cardvault::daemon {
 
-// One thread listens, one per connection serves; at most kMaxConnections at a time. Whoever connects
-// is an operator by the uid that the kernel vouches for (unix(7), SO_PEERCRED), or is refused.
+// One thread listens, one per connection serves; at most kMaxConnections at a time. Whoever
+// connects is an operator by the uid that the kernel vouches for (unix(7), SO_PEERCRED), or is
+// refused.
 class AdminServer {
  public:
   static constexpr std::size_t kMaxConnections = 32;

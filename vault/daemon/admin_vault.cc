@@ -20,10 +20,14 @@ constexpr auto kFollowPause = std::chrono::milliseconds(300);
 
 std::string_view state_name(core::KeyState state) {
   switch (state) {
-    case core::KeyState::kActive: return "active";
-    case core::KeyState::kDecryptOnly: return "decrypt only";
-    case core::KeyState::kRetired: return "retired";
-    case core::KeyState::kDestroyed: return "destroyed";
+    case core::KeyState::kActive:
+      return "active";
+    case core::KeyState::kDecryptOnly:
+      return "decrypt only";
+    case core::KeyState::kRetired:
+      return "retired";
+    case core::KeyState::kDestroyed:
+      return "destroyed";
   }
   return "";
 }
@@ -63,8 +67,8 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   if (vault_.token().state() != hsm::HsmState::kReady) {
     const base::Error cause = vault_.token().cause();
     const auto rv = static_cast<unsigned long>(cause.number);
-    find("error", std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " +
-                      cause.operation,
+    find("error",
+         std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " + cause.operation,
          hsm::ckr_explanation(rv));
   } else {
     find("ok", "the HSM answers", "");
@@ -158,8 +162,9 @@ wire::AdminAnswer AdminService::backup(const Call& call) {
   std::filesystem::create_directory(target, error);
   if (error || !std::filesystem::is_directory(target, error)) {
     return refusal(Code::kInvalidArgument,
-                   target.string() + " can't be made: the daemon's user must be able to write "
-                                     "there, below [vault] data_dir where it is sandboxed");
+                   target.string() +
+                       " can't be made: the daemon's user must be able to write "
+                       "there, below [vault] data_dir where it is sandboxed");
   }
   ::chmod(target.c_str(), 0700);
   auto last = std::chrono::steady_clock::now();

@@ -1,9 +1,9 @@
 #include "vault/daemon/config.h"
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace cardvault::daemon {
 namespace {
@@ -18,7 +18,8 @@ class Section {
   Section(const toml::table* table, std::string name, const std::string& path)
       : table_(table), name_(std::move(name)), path_(path) {}
 
-  [[noreturn]] void refuse(std::string_view key, const toml::node* node, std::string_view what) const {
+  [[noreturn]] void refuse(std::string_view key, const toml::node* node,
+                           std::string_view what) const {
     std::ostringstream text;
     text << path_;
     if (node != nullptr && node->source().begin) text << ":" << node->source().begin.line;
@@ -176,8 +177,7 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
     if (!list->is_array()) admin.refuse("operators", list, "must be a list of {uid, name}");
     for (const toml::node& node : *list->as_array()) {
       Section one(node.as_table(), "admin.operators", path);
-      config.operators.push_back(
-          {one.number("uid", 0, UINT32_MAX), one.text("name", "", true)});
+      config.operators.push_back({one.number("uid", 0, UINT32_MAX), one.text("name", "", true)});
       one.refuse_unknown();
     }
   }
@@ -185,7 +185,7 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
 }
 
 Config from_table(const toml::table& root, const std::string& path) {
-  static const std::set<std::string_view> kSections = {"vault", "hsm",   "policy", "limits",
+  static const std::set<std::string_view> kSections = {"vault",  "hsm",   "policy", "limits",
                                                        "reveal", "clock", "gate",   "admin"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
@@ -212,7 +212,8 @@ Config from_table(const toml::table& root, const std::string& path) {
   read_policy(root, path, config.settings);
   Section limits(sub_table(root, "limits", path), "limits", path);
   config.settings.rate_per_s = limits.number("rate_per_s", 2000, 10'000'000);
-  config.settings.numeric_misses_per_minute = limits.number("numeric_misses_per_minute", 30, 100'000);
+  config.settings.numeric_misses_per_minute =
+      limits.number("numeric_misses_per_minute", 30, 100'000);
   config.queue = std::max(1U, limits.number("queue", 4096, 1'000'000));
   config.workers = limits.number("workers", 0, 256);
   limits.refuse_unknown();

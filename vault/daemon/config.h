@@ -14,9 +14,9 @@
 namespace cardvault::daemon {
 
 struct GateConfig {
-  std::string socket;         // Unix socket that the gate listens on
-  std::int64_t uid = -1;      // the gate's user, checked on connecting
-  core::Ceiling ceiling;      // with the gate's name
+  std::string socket;     // Unix socket that the gate listens on
+  std::int64_t uid = -1;  // the gate's user, checked on connecting
+  core::Ceiling ceiling;  // with the gate's name
 };
 
 struct Operator {
@@ -25,16 +25,16 @@ struct Operator {
 };
 
 struct Config {
-  std::string path;           // of the file itself
+  std::string path;  // of the file itself
   std::string data_dir;
   std::string admin_socket;
   hsm::TokenConfig hsm;
   core::Settings settings;
-  std::uint32_t queue = 4096;            // requests that wait; more get 503
-  std::uint32_t workers = 0;             // 0: one per HSM session
+  std::uint32_t queue = 4096;  // requests that wait; more get 503
+  std::uint32_t workers = 0;   // 0: one per HSM session
   std::int64_t max_offline_ms = 0;
   std::vector<GateConfig> gates;
-  std::vector<Operator> operators;       // empty: root and the daemon's own user
+  std::vector<Operator> operators;  // empty: root and the daemon's own user
 };
 
 // Reads and checks the file. Throws base::StartupError with file, line and what to write instead;

@@ -62,11 +62,12 @@ std::string_view outcome_of(const core::Answer& answer) {
 }  // namespace
 
 Engine::Engine(core::Services& services, core::Committer& committer, Metrics& metrics,
-               FloodCounter& floods, std::size_t queue_bound)
+               FloodCounter& floods, Outboxes& outboxes, std::size_t queue_bound)
     : services_(services),
       committer_(committer),
       metrics_(metrics),
       floods_(floods),
+      outboxes_(outboxes),
       policy_(services.clients),
       queue_(queue_bound),
       // Request ids group events of one request; they start at the time so that restarts differ.
@@ -105,6 +106,7 @@ void Engine::run(const MakeReader& make_reader) {
       committer_.submit(std::move(operation));
     }
     reader->end();
+    outboxes_.flush();  // what the committer refused at once
     base::wipe_stack();
     reserve_invocations();
   }
@@ -168,12 +170,12 @@ void Engine::refuse(const core::Principal* principal, const core::Ceiling& gate,
   if (principal == nullptr && !caller.serial.empty()) {
     event.details.emplace_back("certificate", caller.serial);
   }
-  enqueue(std::make_unique<core::RefusalOperation>(services_, std::move(event), failure),
-          "refused", std::move(reply));
+  enqueue(std::make_unique<core::RefusalOperation>(services_, std::move(event), failure), "refused",
+          std::move(reply));
 }
 
-void Engine::admit(core::Principal principal, const core::Ceiling& gate,
-                   const core::Caller& caller, core::Request request, Reply reply) {
+void Engine::admit(core::Principal principal, const core::Ceiling& gate, const core::Caller& caller,
+                   core::Request request, Reply reply) {
   const std::string_view name = core::operation_name(request);
   const core::Principal who = principal;
   const auto start = [&](auto&& authorized, auto make) {
@@ -227,19 +229,17 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
   const auto* gate_refusal = std::get_if<core::Refused>(&in.request);
   auto principal = policy_.identify(in.caller, gate);
   const std::string bucket = principal ? principal->id() : "?unknown";
-  const std::uint32_t rate =
-      !principal ? kUnknownPerSecond
-      : principal->client->rate_per_s != 0 ? principal->client->rate_per_s
-                                           : services_.settings.load()->rate_per_s;
-  if (const auto wait = rates_.take(bucket, rate, cost_of(in.request), monotonic_us());
-      wait != 0) {
+  const std::uint32_t rate = !principal ? kUnknownPerSecond
+                             : principal->client->rate_per_s != 0
+                                 ? principal->client->rate_per_s
+                                 : services_.settings.load()->rate_per_s;
+  if (const auto wait = rates_.take(bucket, rate, cost_of(in.request), monotonic_us()); wait != 0) {
     floods_.add(principal ? "client:" + bucket : "unknown", in.caller.source, "rate_limited");
     reply(Response::unaudited({Code::kRateLimited, wait}));
     return;
   }
   if (!principal) {
-    refuse(nullptr, gate, in.caller, name,
-           core::failure_of(principal.error()), std::move(reply));
+    refuse(nullptr, gate, in.caller, name, core::failure_of(principal.error()), std::move(reply));
     return;
   }
   if (gate_refusal != nullptr) {

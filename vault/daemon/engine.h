@@ -17,6 +17,7 @@
 #include "vault/core/services.h"
 #include "vault/daemon/flood.h"
 #include "vault/daemon/metrics.h"
+#include "vault/daemon/outbox.h"
 #include "vault/daemon/work_queue.h"
 
 namespace cardvault::daemon {
@@ -37,7 +38,7 @@ class Engine {
   using MakeReader = std::function<std::unique_ptr<SnapshotReader>()>;
 
   Engine(core::Services& services, core::Committer& committer, Metrics& metrics,
-         FloodCounter& floods, std::size_t queue_bound);
+         FloodCounter& floods, Outboxes& outboxes, std::size_t queue_bound);
   ~Engine();
   Engine(const Engine&) = delete;             // threads hold its address
   Engine& operator=(const Engine&) = delete;  // threads hold its address
@@ -63,6 +64,7 @@ class Engine {
   core::Committer& committer_;
   Metrics& metrics_;
   FloodCounter& floods_;
+  Outboxes& outboxes_;
   core::Policy policy_;
   core::RateLimiter rates_;
   WorkQueue queue_;

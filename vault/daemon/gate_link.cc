@@ -40,18 +40,20 @@ bool read_some(const Fd& fd, wire::FrameReader& frames) {
 
 }  // namespace
 
-GateLink::GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Ready ready)
+GateLink::GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods,
+                   Outboxes& outboxes, Ready ready)
     : config_(config),
       ceiling_(std::make_shared<const core::Ceiling>(config.ceiling)),
       engine_(engine),
       floods_(floods),
+      outboxes_(outboxes),
       ready_(std::move(ready)),
       thread_([this] { run(); }) {}
 
 GateLink::~GateLink() {
   stop_reading();
   if (thread_.joinable()) thread_.join();
-  if (connection_ && connection_->outbox) connection_->outbox->flush();
+  if (connection_ && connection_->outbox) connection_->outbox->drain();
 }
 
 void GateLink::set_ceiling_of(const core::Ceiling& ceiling) {
@@ -79,9 +81,9 @@ void GateLink::run() {
     }
     const auto peer = peer_credentials(*fd);
     if (!peer || (config_.uid >= 0 && peer->uid != static_cast<std::uint32_t>(config_.uid))) {
-      base::log(Level::kError, "the socket of a gate belongs to another user than configured",
-                {{"gate", config_.ceiling.gate},
-                 {"uid", peer ? std::to_string(peer->uid) : "unknown"}});
+      base::log(
+          Level::kError, "the socket of a gate belongs to another user than configured",
+          {{"gate", config_.ceiling.gate}, {"uid", peer ? std::to_string(peer->uid) : "unknown"}});
       std::this_thread::sleep_for(10 * kRetry);
       continue;
     }
@@ -127,7 +129,7 @@ void GateLink::serve() {
     base::log(Level::kWarning, "a gate did not greet", hello.error());
     return;
   }
-  connection->outbox = std::make_unique<Outbox>(connection->fd);
+  connection->outbox = std::make_unique<Outbox>(connection->fd, outboxes_);
   {
     const std::scoped_lock lock(mutex_);
     reading_fd_ = connection->fd.get();
@@ -141,7 +143,12 @@ void GateLink::serve() {
       base::log(Level::kError, "a gate sent a malformed frame", frame.error());
       break;
     }
-    well = *frame ? take(connection, **frame) : read_some(connection->fd, frames);
+    if (*frame) {
+      well = take(connection, **frame);
+    } else {
+      connection->outbox->flush();  // what was answered at once
+      well = read_some(connection->fd, frames);
+    }
   }
   const std::scoped_lock lock(mutex_);
   reading_fd_ = -1;
@@ -175,12 +182,11 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
     return true;
   }
   request->caller.source = address_of(request->caller.source);
-  engine_.submit(*ceiling_.load(), std::move(*request),
-                 [connection, id = frame.id](core::Response response) {
-                   const core::Answer answer = std::move(response).take();
-                   connection->outbox->append(
-                       [&](base::SecretBuffer& out) { wire::encode(out, id, answer); });
-                 });
+  engine_.submit(
+      *ceiling_.load(), std::move(*request), [connection, id = frame.id](core::Response response) {
+        const core::Answer answer = std::move(response).take();
+        connection->outbox->append([&](base::SecretBuffer& out) { wire::encode(out, id, answer); });
+      });
   return true;
 }
 

@@ -13,13 +13,14 @@
 
 namespace cardvault::daemon {
 
-// Connects to the gate's socket, checks the gate's user, answers its requests under its ceiling, and
-// connects again when the connection ends. One reading thread per gate.
+// Connects to the gate's socket, checks the gate's user, answers its requests under its ceiling,
+// and connects again when the connection ends. One reading thread per gate.
 class GateLink {
  public:
   // ready() says whether the vault may be sent traffic; called on the reading thread.
   using Ready = std::function<core::ReadyAnswer()>;
-  GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Ready ready);
+  GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Outboxes& outboxes,
+           Ready ready);
   ~GateLink();
   GateLink(const GateLink&) = delete;             // its thread holds its address
   GateLink& operator=(const GateLink&) = delete;  // its thread holds its address
@@ -45,6 +46,7 @@ class GateLink {
   base::Snapshot<core::Ceiling> ceiling_;
   Engine& engine_;
   FloodCounter& floods_;
+  Outboxes& outboxes_;
   const Ready ready_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> connected_ = false;

@@ -25,10 +25,10 @@ using base::StartupError;
 
 // Every right to change something that a file system has, of Landlock's first version.
 constexpr std::uint64_t kWriteRights =
-    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
-    LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |
-    LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
-    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+    LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+    LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+    LANDLOCK_ACCESS_FS_MAKE_SYM;
 
 }  // namespace
 
@@ -46,13 +46,13 @@ void harden_process() {
 }
 
 bool restrict_writes(const std::vector<std::string>& writable) {
-  const auto abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0,
-                             LANDLOCK_CREATE_RULESET_VERSION);
+  const auto abi =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 1) return false;
   landlock_ruleset_attr attributes{};
   attributes.handled_access_fs = kWriteRights;
-  const Fd ruleset(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));
+  const Fd ruleset(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));
   if (!ruleset) refuse("cannot make a Landlock ruleset");
   for (const std::string& path : writable) {
     const Fd directory(::open(path.c_str(), O_PATH | O_CLOEXEC));
@@ -61,8 +61,8 @@ bool restrict_writes(const std::vector<std::string>& writable) {
     struct stat info{};
     ::fstat(directory.get(), &info);
     // A file, such as /dev/null, takes no rights that only a directory has.
-    rule.allowed_access = S_ISDIR(info.st_mode) ? kWriteRights
-                                                : std::uint64_t{LANDLOCK_ACCESS_FS_WRITE_FILE};
+    rule.allowed_access =
+        S_ISDIR(info.st_mode) ? kWriteRights : std::uint64_t{LANDLOCK_ACCESS_FS_WRITE_FILE};
     rule.parent_fd = directory.get();
     if (::syscall(SYS_landlock_add_rule, ruleset.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) !=
         0) {

@@ -12,8 +12,8 @@ namespace cardvault::daemon {
 void harden_process();
 
 // From here on this process and its threads write nowhere in the file system but below `writable`
-// (Landlock, landlock(7)): the token directory stays whole whatever happens (DESIGN 4.2 trap 1), for
-// root too. Returns false where the kernel has no Landlock; throws StartupError when it fails.
+// (Landlock, landlock(7)): the token directory stays whole whatever happens (DESIGN 4.2 trap 1),
+// for root too. Returns false where the kernel has no Landlock; throws StartupError when it fails.
 bool restrict_writes(const std::vector<std::string>& writable);
 
 }  // namespace cardvault::daemon

@@ -57,22 +57,22 @@ void Housekeeping::sweep_expired() {
   if (!reader) return;
   auto rows = (*reader)->expired_cards(vault_.clock().now_ms(), kSweepCards);
   if (!rows || rows->empty()) return;
-  static_cast<void>(vault_.commit([&](core::Transaction& tx,
-                                      core::EventSink& events) -> base::Result<void> {
-    for (const core::CardRow& row : *rows) {
-      auto now = tx.card(row.id);
-      if (!now) return std::unexpected(now.error());
-      // A repeat may have prolonged its life since.
-      if (!*now || !core::ttl_ended(**now, vault_.clock().now_ms())) continue;
-      if (auto gone = tx.delete_card(**now); !gone) return gone;
-      core::Event event = vault_.system_event("token.expire");
-      event.resource = core::Token::from_store(row.id, row.number).text();
-      event.fingerprint = core::fingerprint_text(row.fp, row.fp_version);
-      if (row.customer != 0) event.customer = core::to_hex(row.customer_id);
-      events.add(event);
-    }
-    return {};
-  }));
+  static_cast<void>(
+      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        for (const core::CardRow& row : *rows) {
+          auto now = tx.card(row.id);
+          if (!now) return std::unexpected(now.error());
+          // A repeat may have prolonged its life since.
+          if (!*now || !core::ttl_ended(**now, vault_.clock().now_ms())) continue;
+          if (auto gone = tx.delete_card(**now); !gone) return gone;
+          core::Event event = vault_.system_event("token.expire");
+          event.resource = core::Token::from_store(row.id, row.number).text();
+          event.fingerprint = core::fingerprint_text(row.fp, row.fp_version);
+          if (row.customer != 0) event.customer = core::to_hex(row.customer_id);
+          events.add(event);
+        }
+        return {};
+      }));
 }
 
 void Housekeeping::watch_clock() {
@@ -102,7 +102,8 @@ void Housekeeping::watch_keys() {
 
 void Housekeeping::set_gauges() {
   Metrics& metrics = vault_.metrics();
-  metrics.gauge("cardvault_ready", "1 while the vault takes requests", vault_.ready().ready ? 1 : 0);
+  metrics.gauge("cardvault_ready", "1 while the vault takes requests",
+                vault_.ready().ready ? 1 : 0);
   metrics.gauge("cardvault_hsm_ready", "1 while the HSM answers",
                 vault_.token().state() == hsm::HsmState::kReady ? 1 : 0);
   metrics.gauge("cardvault_store_ready", "1 while commits succeed",

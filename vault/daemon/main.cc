@@ -36,14 +36,16 @@ sigset_t block_signals() {
 class Daemon {
  public:
   Daemon(Config config, std::vector<std::string> overrides)
-      : overrides_(std::move(overrides)), vault_(std::move(config)),
+      : overrides_(std::move(overrides)),
+        vault_(std::move(config)),
         admin_(vault_, [this] { return reload(); }) {
     vault_.announce({vault_.system_event("start")});
     vault_.start();
     housekeeping_.emplace(vault_);
     server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
     for (const GateConfig& gate : vault_.config().gates) {
-      links_.emplace_back(gate, vault_.engine(), vault_.floods(), [this] { return vault_.ready(); });
+      links_.emplace_back(gate, vault_.engine(), vault_.floods(), vault_.outboxes(),
+                          [this] { return vault_.ready(); });
     }
     base::log(base::Level::kNotice, "cardvaultd is ready");
   }
@@ -120,9 +122,10 @@ int main(int argc, char** argv) {
   app.add_option("--set", overrides, "override one key, e.g. --set limits.rate_per_s=100");
   app.add_flag("--check", check, "read the configuration, say what is wrong, and leave");
   app.set_version_flag("--version", CARDVAULT_VERSION);
-  app.footer("Signals: SIGHUP reads the configuration again, SIGTERM stops.\n"
-             "Exit codes: 0 stopped, 1 could not start, 2 usage, 70 an HSM call never returned.\n"
-             "Example: cardvaultd --config /etc/cardvault/vault.toml --check");
+  app.footer(
+      "Signals: SIGHUP reads the configuration again, SIGTERM stops.\n"
+      "Exit codes: 0 stopped, 1 could not start, 2 usage, 70 an HSM call never returned.\n"
+      "Example: cardvaultd --config /etc/cardvault/vault.toml --check");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

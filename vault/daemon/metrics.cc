@@ -46,8 +46,7 @@ Metrics::~Metrics() = default;
 void Metrics::request(std::string_view operation, std::string_view outcome,
                       std::chrono::nanoseconds took) {
   const std::scoped_lock lock(impl_->mutex);
-  prometheus::Counter*& counter =
-      impl_->counters[{std::string(operation), std::string(outcome)}];
+  prometheus::Counter*& counter = impl_->counters[{std::string(operation), std::string(outcome)}];
   if (counter == nullptr) {
     counter = &impl_->requests.Add(
         {{"operation", std::string(operation)}, {"outcome", std::string(outcome)}});
@@ -55,11 +54,10 @@ void Metrics::request(std::string_view operation, std::string_view outcome,
   auto histogram = impl_->histograms.find(operation);
   if (histogram == impl_->histograms.end()) {
     histogram = impl_->histograms
-                    .emplace(operation, &impl_->seconds.Add(
-                                            {{"operation", std::string(operation)}},
-                                            prometheus::Histogram::BucketBoundaries{
-                                                0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-                                                0.5, 1, 5}))
+                    .emplace(operation, &impl_->seconds.Add({{"operation", std::string(operation)}},
+                                                            prometheus::Histogram::BucketBoundaries{
+                                                                0.0005, 0.001, 0.002, 0.005, 0.01,
+                                                                0.02, 0.05, 0.1, 0.5, 1, 5}))
                     .first;
   }
   counter->Increment();

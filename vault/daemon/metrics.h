@@ -16,9 +16,9 @@ class Metrics {
  public:
   Metrics();
   ~Metrics();
-  // One request answered: by operation and outcome ("ok" or a code name), with its time in the vault.
-  void request(std::string_view operation, std::string_view outcome,
-               std::chrono::nanoseconds took);
+  // One request answered: by operation and outcome ("ok" or a code name), with its time in the
+  // vault.
+  void request(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds took);
   void alarm(std::string_view what);
   // Names as in docs/metrics.md, e.g. "cardvault_queue_length".
   void gauge(const char* name, const char* help, double value);

@@ -34,7 +34,8 @@ class Fd {
 
 // Errors: kVaultUnavailable with errno.
 [[nodiscard]] base::Result<Fd> connect_unix(const std::string& path);
-// Replaces a stale socket file; mode 0660. The caller holds the vault's lock, so nobody listens there.
+// Replaces a stale socket file; mode 0660. The caller holds the vault's lock, so nobody listens
+// there.
 [[nodiscard]] base::Result<Fd> listen_unix(const std::string& path);
 
 struct PeerCredentials {

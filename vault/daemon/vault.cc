@@ -26,12 +26,14 @@ constexpr std::string_view kRevealValue = "reveal_budget";
 constexpr std::size_t kReplayLines = 4096;
 
 void append_u64(std::vector<std::uint8_t>& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+  for (int shift = 0; shift < 64; shift += 8)
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
 }
 
 std::uint64_t read_u64(std::span<const std::uint8_t> bytes) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8 && i < bytes.size(); ++i) value |= std::uint64_t{bytes[i]} << (8 * i);
+  for (std::size_t i = 0; i < 8 && i < bytes.size(); ++i)
+    value |= std::uint64_t{bytes[i]} << (8 * i);
   return value;
 }
 
@@ -101,7 +103,7 @@ Vault::Vault(Config config)
     auto table = must(core::BinTable::deserialize(*bins), "the stored BIN table is damaged");
     services_.bins.store(std::make_shared<const core::BinTable>(std::move(table)));
   }
-  engine_ = std::make_unique<Engine>(services_, store_->committer(), metrics_, floods_,
+  engine_ = std::make_unique<Engine>(services_, store_->committer(), metrics_, floods_, outboxes_,
                                      config_.queue);
 }
 
@@ -118,6 +120,7 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
     // side. The BIN table and the clients change only with a durable commit.
     base::log(base::Level::kNotice, "the store works again");
   };
+  options.on_answered = [this] { outboxes_.flush(); };
   return store::SqliteStore::open(config_.data_dir, std::move(options));
 }
 
@@ -125,8 +128,8 @@ std::unique_ptr<core::VaultClock> Vault::open_clock() {
   const auto reader = must(store_->make_reader(), "the database can't be read");
   const auto mark = must(reader->value(kClockValue), "the clock's mark can't be read");
   auto clock = std::make_unique<core::VaultClock>(
-      core::VaultClock::system_sources(),
-      mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0, config_.max_offline_ms);
+      core::VaultClock::system_sources(), mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0,
+      config_.max_offline_ms);
   store_clock_ = clock.get();
   return clock;
 }
@@ -153,7 +156,8 @@ void Vault::token_changed(const hsm::HsmEvent& change) {
 }
 
 void Vault::token_stuck(std::chrono::milliseconds age) {
-  // A PKCS#11 call can't be cancelled (DESIGN 4.2 trap 10): record it and let the supervisor restart.
+  // A PKCS#11 call can't be cancelled (DESIGN 4.2 trap 10): record it and let the supervisor
+  // restart.
   alarm("hsm_stuck", {{"age_ms", std::to_string(age.count())}});
   std::promise<void> durable;
   store_->committer().submit(std::make_unique<Announcement>(
@@ -177,9 +181,8 @@ void Vault::load_keys(core::Reader& reader) {
     invocations_.load(row.key, row.invocations_reserved);
     if (row.state == core::KeyState::kActive) keys_.set(row.key);
   }
-  for (const core::KeyPurpose purpose :
-       {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex, core::KeyPurpose::kIdIndex,
-        core::KeyPurpose::kIdEnc}) {
+  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex,
+                                         core::KeyPurpose::kIdIndex, core::KeyPurpose::kIdEnc}) {
     if (keys_.get(purpose).version == 0) {
       throw StartupError("the vault has no active key " +
                          std::string(core::key_purpose_name(purpose)) +
@@ -255,8 +258,8 @@ core::ReadyAnswer Vault::ready() {
 base::Result<void> Vault::commit(
     std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide) {
   std::promise<base::Result<void>> outcome;
-  store_->committer().submit(std::make_unique<Effect>(
-      std::move(decide), [&](const base::Result<core::Receipt>& receipt) {
+  store_->committer().submit(
+      std::make_unique<Effect>(std::move(decide), [&](const base::Result<core::Receipt>& receipt) {
         outcome.set_value(receipt ? base::Result<void>()
                                   : base::Result<void>(std::unexpected(receipt.error())));
       }));
@@ -276,8 +279,7 @@ void Vault::announce(std::vector<core::Event> events) {
   store_->committer().submit(std::make_unique<Announcement>(std::move(events)));
 }
 
-void Vault::alarm(std::string_view what,
-                  std::vector<std::pair<std::string, std::string>> details) {
+void Vault::alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details) {
   metrics_.alarm(what);
   base::log(base::Level::kError, "alarm", {{"kind", what}});
   core::Event event = system_event("alarm");
@@ -287,18 +289,18 @@ void Vault::alarm(std::string_view what,
 }
 
 void Vault::save_state() {
-  const auto saved = commit([this](core::Transaction& tx,
-                                   core::EventSink& events) -> base::Result<void> {
-    std::vector<std::uint8_t> mark;
-    append_u64(mark, static_cast<std::uint64_t>(clock_->now_ms()));
-    if (auto ok = tx.put_value(kClockValue, mark); !ok) return ok;
-    // Reveals are charged in apply(), on this thread: the counters hold every event up to here.
-    std::vector<std::uint8_t> budgets;
-    append_u64(budgets, events.next_seq());
-    const auto bytes = reveals_.serialize(clock_->now_ms());
-    budgets.insert(budgets.end(), bytes.begin(), bytes.end());
-    return tx.put_value(kRevealValue, budgets);
-  });
+  const auto saved =
+      commit([this](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        std::vector<std::uint8_t> mark;
+        append_u64(mark, static_cast<std::uint64_t>(clock_->now_ms()));
+        if (auto ok = tx.put_value(kClockValue, mark); !ok) return ok;
+        // Reveals are charged in apply(), on this thread: the counters hold every event up to here.
+        std::vector<std::uint8_t> budgets;
+        append_u64(budgets, events.next_seq());
+        const auto bytes = reveals_.serialize(clock_->now_ms());
+        budgets.insert(budgets.end(), bytes.begin(), bytes.end());
+        return tx.put_value(kRevealValue, budgets);
+      });
   if (!saved) base::log(base::Level::kWarning, "the vault's state was not saved", saved.error());
 }
 
@@ -307,7 +309,8 @@ std::vector<std::string> Vault::apply(const Config& config) {
   services_.settings.store(std::make_shared<const core::Settings>(config.settings));
   config_.settings = config.settings;
   if (config.data_dir != config_.data_dir || config.hsm.module != config_.hsm.module ||
-      config.hsm.token_uri != config_.hsm.token_uri || config.hsm.sessions != config_.hsm.sessions) {
+      config.hsm.token_uri != config_.hsm.token_uri ||
+      config.hsm.sessions != config_.hsm.sessions) {
     notes.emplace_back("[vault] and [hsm] change with a restart only");
   }
   announce({system_event("reload")});

@@ -1,5 +1,5 @@
-// The vault put together: store, HSM, domain and engine. Used by cardvaultd, and by the tool while no
-// daemon runs.
+// The vault put together: store, HSM, domain and engine. Used by cardvaultd, and by the tool while
+// no daemon runs.
 #pragma once
 
 #include <atomic>
@@ -44,6 +44,7 @@ class Vault {
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] FloodCounter& floods() noexcept { return floods_; }
+  [[nodiscard]] Outboxes& outboxes() noexcept { return outboxes_; }
 
   // May this vault be sent traffic, and what should an operator know?
   [[nodiscard]] core::ReadyAnswer ready();
@@ -73,7 +74,9 @@ class Vault {
   Config config_;
   Metrics metrics_;
   FloodCounter floods_;
-  std::atomic<const base::Clock*> store_clock_ = nullptr;  // for the store, whose thread starts first
+  Outboxes outboxes_;
+  std::atomic<const base::Clock*> store_clock_ =
+      nullptr;  // for the store, whose thread starts first
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<core::VaultClock> clock_;
   core::ClientDirectory clients_;

@@ -97,6 +97,7 @@ void SqliteCommitter::run() {
       answer_group();
     } else {
       fail_all(written.error());
+      if (options_.on_answered) options_.on_answered();
       recover();
     }
     group_.clear();
@@ -208,6 +209,7 @@ void SqliteCommitter::answer_group() {
       commit.done(base::fail(base::Code::kConflict, "apply commit"), std::move(member.commit));
     }
   }
+  if (options_.on_answered) options_.on_answered();
 }
 
 }  // namespace cardvault::store

@@ -25,6 +25,8 @@ struct StoreOptions {
   // After a failed commit, when the store works again and before it takes commits: what is kept in
   // memory may differ from the files and has to be read again. Committer thread.
   std::function<void()> on_recovered = {};
+  // After the done() calls of a group, so that answers can leave together. Committer thread.
+  std::function<void()> on_answered = {};
 };
 
 }  // namespace cardvault::store

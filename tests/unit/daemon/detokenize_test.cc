@@ -79,8 +79,7 @@ TEST(Detokenize, FrozenAndDeletedCardsStayHidden) {
   EXPECT_EQ(outcome_name(vault.reveal(token)), "ok");
   EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})), "ok");
   EXPECT_EQ(outcome_name(vault.reveal(token)), "token_not_found");
-  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})),
-            "token_not_found");
+  EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})), "token_not_found");
 }
 
 TEST(Detokenize, PurposeCanDemandACurrency) {
@@ -96,8 +95,7 @@ TEST(Detokenize, NumericTokensWorkAndGuessingThemIsMadeToWait) {
   core::TokenizeItem numeric = item(kPan, kCustomer);
   numeric.format = core::TokenFormat::kNumeric;
   const auto answer = vault.call(TestVault::kWeb, one(std::move(numeric)));
-  const auto& card =
-      std::get<core::CardView>(std::get<core::TokenizeAnswer>(answer).items.at(0));
+  const auto& card = std::get<core::CardView>(std::get<core::TokenizeAnswer>(answer).items.at(0));
   EXPECT_EQ(card.token.size(), 19U);
   EXPECT_EQ(outcome_name(vault.reveal(card.token)), "ok");
   core::Settings settings;

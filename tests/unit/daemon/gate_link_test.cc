@@ -42,7 +42,8 @@ class HandMadeGate {
     for (;;) {
       auto frame = frames_.next();
       if (!frame) return std::nullopt;
-      if (*frame) return std::vector<std::uint8_t>((*frame)->payload.begin(), (*frame)->payload.end());
+      if (*frame)
+        return std::vector<std::uint8_t>((*frame)->payload.begin(), (*frame)->payload.end());
       const auto room = frames_.space();
       const ssize_t n = ::recv(peer_.get(), room.data(), room.size(), 0);
       if (n <= 0) return std::nullopt;
@@ -80,13 +81,13 @@ class GateLinkTest : public testing::Test {
 
   GateConfig web_gate() const {
     using enum core::Permission;
-    const auto bits = static_cast<std::uint32_t>(kTokenize) | static_cast<std::uint32_t>(kCardsRead);
+    const auto bits =
+        static_cast<std::uint32_t>(kTokenize) | static_cast<std::uint32_t>(kCardsRead);
     return {path_, static_cast<std::int64_t>(::getuid()), {"web", {"web"}, {bits}}};
   }
   std::unique_ptr<GateLink> link(const GateConfig& config) {
-    return std::make_unique<GateLink>(config, *vault_.engine, vault_.floods, [] {
-      return core::ReadyAnswer{true, "ready", {}};
-    });
+    return std::make_unique<GateLink>(config, *vault_.engine, vault_.floods, vault_.outboxes,
+                                      [] { return core::ReadyAnswer{true, "ready", {}}; });
   }
 
   TestVault vault_;

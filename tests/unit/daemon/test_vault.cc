@@ -72,7 +72,8 @@ TestVault::TestVault()
                .metrics_text = [] { return std::string("metrics"); }} {
   std::string name = (std::filesystem::temp_directory_path() / "cardvault-test-XXXXXX").string();
   dir = ::mkdtemp(name.data());
-  store = store::SqliteStore::open(dir, {.create = true});
+  store =
+      store::SqliteStore::open(dir, {.create = true, .on_answered = [this] { outboxes.flush(); }});
   std::promise<void> ready;
   store->committer().submit(std::make_unique<Effect>(
       [](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
@@ -102,10 +103,9 @@ TestVault::TestVault()
   core::Settings settings;
   settings.rate_per_s = 0;
   set(settings);
-  engine = std::make_unique<Engine>(services, store->committer(), metrics, floods, 4096);
-  engine->start(2, [this] {
-    return std::make_unique<TestReader>(std::move(*store->make_reader()));
-  });
+  engine = std::make_unique<Engine>(services, store->committer(), metrics, floods, outboxes, 4096);
+  engine->start(2,
+                [this] { return std::make_unique<TestReader>(std::move(*store->make_reader())); });
 }
 
 TestVault::~TestVault() {
@@ -129,9 +129,8 @@ core::Answer TestVault::call_through(const core::Ceiling& ceiling, std::uint8_t 
   in.caller.source = "192.0.2.7";
   in.request = std::move(request);
   std::promise<core::Answer> answer;
-  engine->submit(ceiling, std::move(in), [&](core::Response response) {
-    answer.set_value(std::move(response).take());
-  });
+  engine->submit(ceiling, std::move(in),
+                 [&](core::Response response) { answer.set_value(std::move(response).take()); });
   return answer.get_future().get();
 }
 

@@ -56,6 +56,7 @@ class TestVault {
   core::Services services;
   Metrics metrics;
   FloodCounter floods;
+  Outboxes outboxes;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<Engine> engine;
 };
