@@ -85,8 +85,8 @@ TEST(ClientId, IsAShortPlainName) {
   }
   EXPECT_TRUE(valid_client_id(std::string(63, 'a')));
   EXPECT_FALSE(valid_client_id(std::string(64, 'a')));
-  for (const std::string_view bad :
-       {"", "Web", "-web", ".web", "_web", "we b", "web\n", "w\xC3\xA9"}) {
+  for (const std::string_view bad : {"", "Web", "-web", ".web", "_web", "we b", "web\n",
+                                     "w\xC3\xA9", "4111111111111111", "a-4111-1111-1111-1111"}) {
     EXPECT_FALSE(valid_client_id(bad)) << bad;
   }
 }
