@@ -1,5 +1,7 @@
 #include "vault/core/detokenize.h"
 
+#include <algorithm>
+
 #include "vault/core/cards.h"
 #include "vault/core/text_form.h"
 
@@ -81,10 +83,24 @@ base::Result<void> DetokenizeOperation::prepare_item(Reader& reader, const Detok
   return {};
 }
 
-void DetokenizeOperation::alarm(EventSink& events, const char* what) const {
+void DetokenizeOperation::alarm(EventSink& events, const char* what) {
   Event e = event(request_in_.principal(), "alarm");
   e.outcome = what;
   events.add(e);
+  alarms_.push_back(what);
+}
+
+base::Result<void> DetokenizeOperation::freeze(Transaction& tx, EventSink& events) {
+  // As it is stored now: an operator may have revoked it since this request was let in.
+  auto clients = tx.clients();
+  if (!clients) return std::unexpected(clients.error());
+  const auto client = std::ranges::find(*clients, request_in_.principal().id(), &Client::id);
+  if (client == clients->end() || client->revoked || client->frozen) return {};
+  client->frozen = true;
+  if (auto ok = tx.put_client(*client); !ok) return ok;
+  frozen_ = std::move(*client);
+  alarm(events, "client_frozen");
+  return {};
 }
 
 base::Result<DetokenizeOutcome> DetokenizeOperation::decide(Transaction& tx,
@@ -119,10 +135,7 @@ base::Result<DetokenizeOutcome> DetokenizeOperation::decide(Transaction& tx,
     case RevealVerdict::kFreeze:
       // Without an effect in this group the next request, now known to be over budget, freezes.
       if (freeze_possible_ && !frozen_) {
-        frozen_ = client;
-        frozen_->frozen = true;
-        if (auto ok = tx.put_client(*frozen_); !ok) return std::unexpected(ok.error());
-        alarm(events, "client_frozen");
+        if (auto ok = freeze(tx, events); !ok) return std::unexpected(ok.error());
       }
       [[fallthrough]];
     case RevealVerdict::kExhausted:
@@ -135,6 +148,7 @@ base::Result<DetokenizeOutcome> DetokenizeOperation::decide(Transaction& tx,
 base::Result<void> DetokenizeOperation::apply(Transaction& tx, EventSink& events) {
   const Detokenize& request = request_in_.request();
   answer_ = {};
+  alarms_.clear();
   answer_.batch = request.batch;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Event e = event(request_in_.principal(), request.items[i].mask ? "mask" : "detokenize");
@@ -154,6 +168,7 @@ base::Result<void> DetokenizeOperation::apply(Transaction& tx, EventSink& events
 
 void DetokenizeOperation::committed() {
   if (frozen_) services_.clients.put(*frozen_);
+  for (const char* what : alarms_) services_.alarm_raised(what);
 }
 
 Answer DetokenizeOperation::take_answer() { return std::move(answer_); }

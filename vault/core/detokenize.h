@@ -34,7 +34,8 @@ class DetokenizeOperation final : public Operation {
   [[nodiscard]] base::Result<DetokenizeOutcome> decide(Transaction& tx,
                                                        const DetokenizeItem& request, Item& item,
                                                        Event& event, EventSink& events);
-  void alarm(EventSink& events, const char* what) const;
+  void alarm(EventSink& events, const char* what);
+  [[nodiscard]] base::Result<void> freeze(Transaction& tx, EventSink& events);
   [[nodiscard]] Answer take_answer() override;
   void committed() override;
 
@@ -44,6 +45,7 @@ class DetokenizeOperation final : public Operation {
   std::vector<Item> items_;
   bool freeze_possible_ = false;
   std::optional<Client> frozen_;
+  std::vector<const char*> alarms_;
   DetokenizeAnswer answer_;
 };
 

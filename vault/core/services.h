@@ -54,6 +54,8 @@ struct Services {
   CustomerCache& customers;
   ValueCodec codec;
   std::function<std::string()> metrics_text;
+  // Told of alarms whose events are durable, by name. On the committer thread.
+  std::function<void(std::string_view)> alarm_raised = [](std::string_view) {};
 
   base::Snapshot<Settings> settings{std::make_shared<const Settings>()};
   base::Snapshot<BinTable> bins{std::make_shared<const BinTable>()};

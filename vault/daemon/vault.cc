@@ -93,7 +93,8 @@ Vault::Vault(Config config)
                 .misses = misses_,
                 .customers = customers_,
                 .codec = wire_codec(),
-                .metrics_text = [this] { return metrics_.text(); }} {
+                .metrics_text = [this] { return metrics_.text(); },
+                .alarm_raised = [this](std::string_view what) { count_alarm(what); }} {
   services_.settings.store(std::make_shared<const core::Settings>(config_.settings));
   const auto reader = must(store_->make_reader(), "the database can't be read");
   clients_.load(must(reader->clients(), "the clients can't be read"));
@@ -206,9 +207,14 @@ void Vault::load_budgets(core::Reader& reader) {
     if (lines.empty()) return;
     for (const store::LogLine& line : lines) {
       from = line.seq + 1;
-      // Cheap first: most lines are none of a reveal.
-      if (line.json.find("\"op\":\"detokenize\"") == std::string::npos) continue;
+      // Cheap first: most lines are none of these.
+      const bool release = line.json.find("\"op\":\"client.release\"") != std::string::npos;
+      if (!release && line.json.find("\"op\":\"detokenize\"") == std::string::npos) continue;
       const auto event = must(audit::parse_event(line.json, nullptr), "the log is damaged");
+      if (release) {
+        reveals_.reset(event.resource);
+        continue;
+      }
       const bool allowed = event.outcome == "ok";
       const bool refused = event.outcome == base::code_name(Code::kRevealBudgetExhausted);
       auto token = core::Token::parse(event.resource);
@@ -280,12 +286,16 @@ void Vault::announce(std::vector<core::Event> events) {
 }
 
 void Vault::alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details) {
-  metrics_.alarm(what);
-  base::log(base::Level::kError, "alarm", {{"kind", what}});
+  count_alarm(what);
   core::Event event = system_event("alarm");
   event.outcome = what;
   event.details = std::move(details);
   announce({std::move(event)});
+}
+
+void Vault::count_alarm(std::string_view what) {
+  metrics_.alarm(what);
+  base::log(base::Level::kError, "alarm", {{"kind", what}});
 }
 
 void Vault::save_state() {

@@ -68,6 +68,7 @@ class Vault {
   [[nodiscard]] std::unique_ptr<hsm::TokenCrypto> open_token();
   void load_keys(core::Reader& reader);
   void load_budgets(core::Reader& reader);
+  void count_alarm(std::string_view what);
   void token_changed(const hsm::HsmEvent& change);
   [[noreturn]] void token_stuck(std::chrono::milliseconds age);
 
