@@ -85,6 +85,7 @@ base::Result<void> Keeper::connect() {
       connection_ = std::move(*opened);
       const std::lock_guard lock(mutex_);
       catalogue_ = describe();
+      suite_ = catalogue_.description.suite;
     } else {
       done = std::unexpected(opened.error());
     }

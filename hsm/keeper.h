@@ -45,6 +45,8 @@ class Keeper {
     TokenDescription description;
   };
   [[nodiscard]] Catalogue catalogue() const;
+  // Of the catalogue, without a lock: asked with every encryption.
+  [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
 
  private:
   [[nodiscard]] base::Result<void> connect();
@@ -74,6 +76,7 @@ class Keeper {
   bool adopt_wanted_ = false;
   std::optional<base::Result<void>> adopted_;
   Catalogue catalogue_;
+  std::atomic<core::Suite> suite_ = core::Suite::kAes256Gcm;
   std::atomic<std::int64_t> connecting_since_ms_{0};  // steady clock; 0: not connecting
 
   std::jthread recovery_;

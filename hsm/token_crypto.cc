@@ -119,6 +119,7 @@ base::Result<SigningPublicKey> TokenCrypto::public_key(core::KeyRef key) const {
   return found->second;
 }
 
+core::Suite TokenCrypto::suite(core::KeyRef /*key*/) const { return impl_->keeper.suite(); }
 TokenDescription TokenCrypto::description() const { return impl_->keeper.catalogue().description; }
 
 }  // namespace cardvault::hsm

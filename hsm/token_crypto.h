@@ -67,6 +67,8 @@ class TokenCrypto final : public core::Crypto {
   TokenCrypto(const TokenCrypto&) = delete;             // owns the login
   TokenCrypto& operator=(const TokenCrypto&) = delete;  // owns the login
 
+  // As of the last login: the token's, for all keys.
+  [[nodiscard]] core::Suite suite(core::KeyRef key) const override;
   [[nodiscard]] base::Result<core::Mac> mac(core::KeyRef key,
                                             std::span<const std::uint8_t> data) override;
   [[nodiscard]] base::Result<core::Sealed> encrypt(core::KeyRef key,

@@ -197,6 +197,11 @@ std::vector<std::uint8_t> FakeCrypto::public_key(core::KeyRef key) const {
   return out;
 }
 
+core::Suite FakeCrypto::suite(core::KeyRef /*key*/) const {
+  const std::scoped_lock lock(mutex_);
+  return suite_;
+}
+
 base::Result<core::Mac> FakeCrypto::mac(core::KeyRef key, Bytes data) {
   const std::lock_guard lock(mutex_);
   auto found = begin(key);

@@ -33,6 +33,7 @@ class FakeCrypto final : public core::Crypto {
   // The public half of a signing key: 65 bytes 04 ‖ x ‖ y, or 32 of Ed25519 for kAuditSign.
   [[nodiscard]] std::vector<std::uint8_t> public_key(core::KeyRef key) const;
 
+  [[nodiscard]] core::Suite suite(core::KeyRef key) const override;
   [[nodiscard]] base::Result<core::Mac> mac(core::KeyRef key,
                                             std::span<const std::uint8_t> data) override;
   [[nodiscard]] base::Result<core::Sealed> encrypt(core::KeyRef key,

@@ -56,6 +56,11 @@ class CryptoContract : public ::testing::TestWithParam<Implementation> {
   UnderTest under_test_;
 };
 
+TEST_P(CryptoContract, SaysTheSuiteThatItEncryptsWith) {
+  EXPECT_EQ(crypto().suite(kPanKey), GetParam().suite);
+  EXPECT_EQ(seal("4111111111111111", "aad").suite, GetParam().suite);
+}
+
 TEST_P(CryptoContract, DecryptsWhatItEncrypted) {
   for (const std::size_t size : {1U, 15U, 16U, 17U, 31U, 32U, 100U, 4096U}) {
     const std::string text(size, 'x');

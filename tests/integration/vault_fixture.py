@@ -65,13 +65,14 @@ def _free_ports(count):
 
 
 class Vault:
-    """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`."""
+    """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`, or a
+    function that makes them from the vault's folder."""
 
     def __init__(self, settings=(), options=()):
         self.dir = tempfile.mkdtemp(prefix="cardvault-test-", dir=os.environ.get("CARDVAULT_TMP"))
         os.chmod(self.dir, 0o711)  # the processes drop to their own users, who must get through
         self.settings = list(settings)
-        self.options = list(options)
+        self.options = list(options(self.dir) if callable(options) else options)
         self.port = _free_ports(len(GATES))
         self._contexts = {}
         self._kept = {}

@@ -63,7 +63,7 @@ class Crypto {
  public:
   virtual ~Crypto() = default;
   // The suite that encrypt() uses for new records of this key: records bind it in their AAD.
-  [[nodiscard]] virtual Suite suite(KeyRef /*key*/) const { return Suite::kAes256Gcm; }
+  [[nodiscard]] virtual Suite suite(KeyRef key) const = 0;
   // HMAC-SHA-256 with an index or MAC key (FIPS 198-1).
   [[nodiscard]] virtual base::Result<Mac> mac(KeyRef key, std::span<const std::uint8_t> data) = 0;
   // Authenticated encryption, IV from the HSM. Plaintext 1..4096 bytes.

@@ -207,6 +207,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.hsm.sessions = hsm.number("sessions", 1, 256);
   config.hsm.call_timeout_ms = hsm.number("call_timeout_ms", 5000, 600'000);
   config.hsm.session_copies = hsm.flag("session_copies", true);
+  config.hsm.cbc_hmac = hsm.flag("cbc_hmac", false);
   hsm.refuse_unknown();
 
   read_policy(root, path, config.settings);
