@@ -10,7 +10,7 @@ struct TokenConfig {
   std::string init_args;     // pReserved of C_Initialize (NSS softoken); p11-kit's x-init-reserved
   std::string token_uri;     // RFC 7512: "pkcs11:token=cardvault?pin-source=file:/run/…/pin"
   std::string softhsm_conf;  // SOFTHSM2_CONF, set before the module is loaded; empty: as it is
-  unsigned sessions = 1;     // calls in flight; SoftHSM is fastest with 1 (docs/benchmarks)
+  unsigned sessions = 1;     // calls in flight; SoftHSM is fastest with 1 (./dev bench)
   unsigned call_timeout_ms = 5000;    // a call that takes longer is stuck (DESIGN trap 10)
   unsigned probe_interval_ms = 1000;  // how often the token's own keys are tried; 0: never
   bool session_copies = true;         // work on session copies of the keys where allowed

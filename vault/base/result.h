@@ -13,7 +13,7 @@
 namespace cardvault::base {
 
 // Every way in which the vault says no, closed. The names are the stable `code` of problem+json
-// (docs/errors.md) and of audit events; renaming one breaks clients.
+// (docs/openapi.yaml) and of audit events; renaming one breaks clients.
 enum class Code : std::uint8_t {
   // The request's form, found by a gate.
   kBadHttp,

@@ -64,8 +64,8 @@ struct Client {
   std::int64_t created_ms = 0;
 };
 
-// 1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or digit, and no card number in it. Purposes
-// of reveals have the same form.
+// 1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or digit, and no card number in it.
+// Purposes of reveals have the same form.
 [[nodiscard]] bool valid_client_id(std::string_view id) noexcept;
 
 // The most that a gate may ever assert, whatever it says.

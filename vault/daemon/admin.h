@@ -1,5 +1,5 @@
-// What operators may do to a running vault, or to a stopped one in process. Verbs and arguments:
-// docs/admin-verbs.md.
+// What operators may do to a running vault, or to a stopped one in process. The verbs are
+// the tool's commands (cardvault(1)), its options their arguments.
 #pragma once
 
 #include <functional>

@@ -20,7 +20,7 @@ class Metrics {
   // vault.
   void request(std::string_view operation, std::string_view outcome, std::chrono::nanoseconds took);
   void alarm(std::string_view what);
-  // Names as in docs/metrics.md, e.g. "cardvault_queue_length".
+  // A name of its own, e.g. "cardvault_ready".
   void gauge(const char* name, const char* help, double value);
   void key_gauge(std::string_view key, double invocations_used);
   [[nodiscard]] std::string text() const;
