@@ -10,6 +10,7 @@ import random
 import signal
 import time
 import unittest
+from unittest import mock
 
 import traffic
 from traffic import vault_fixture
@@ -32,7 +33,7 @@ def pid_of(vault, victim):
             pid = int(file.read())
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             state, parent = file.read().rpartition(")")[2].split()[:2]
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return pid if int(parent) == supervisor and state != "Z" else None
 
@@ -96,6 +97,22 @@ class Killer:
 
 
 class KillTest(unittest.TestCase):
+    def test_a_broken_promise_is_noticed(self):
+        vault = vault_fixture.shared(settings=traffic.UNLIMITED)
+        ledger = traffic.Ledger(first_card=9_000_000)
+        pan, customer = ledger.new_card()
+        answer = vault.request("web", "POST", "/v1/tokenize", {"pan": pan, "customer": customer})
+        token = answer.json()["token"]
+        ledger.promised(token, pan, customer)
+        traffic.settle(vault, ledger)
+        card = ledger.cards[token]
+        for name, value in (("pan", vault_fixture.made_up_pan(1)), ("life", traffic.DELETED),
+                            ("frozen", True), ("reveals", 1000)):
+            with self.subTest(name), mock.patch.object(card, name, value):
+                self.assertRaises(AssertionError, traffic.settle, vault, ledger)
+        ledger.promised("tok_01KANQ8Z4S7M3W5RC9TVX2B6YD", pan, customer)
+        self.assertRaises(AssertionError, traffic.settle, vault, ledger)
+
     def test_what_was_promised_survives_kills(self):
         print(f"seed {SEED}, {ROUNDS} rounds", flush=True)
         random.seed(SEED)

@@ -169,10 +169,10 @@ class Session:
             return b'{"pan":"%s"}' % self.numbers.pan().encode()
         self.raw("web", self.post(b"/v1/tokenize", 2_000_000), body() * 20_000)
         self.raw("web", b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                 b"1d\r\n", body() + b"\r\n0\r\n\r\n")
-        self.raw("web", self.post(b"/v1/tokenize", 29, b"Content-Length: 29\r\n"), body())
+                 b"1a\r\n", body() + b"\r\n0\r\n\r\n")
+        self.raw("web", self.post(b"/v1/tokenize", 26, b"Content-Length: 26\r\n"), body())
         self.raw("web", b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
-                 b"Content-Length: 29\r\n\r\n", body())
+                 b"Content-Length: 26\r\n\r\n", body())
         self.raw("web", b"GET / HTTP/1.1\r\nHost: a\r\nX-Card: %s\r\n b\r\n\r\n"
                  % self.numbers.pan().encode(), b"")
         self.raw("web", b"POST /v1/tokenize HTTP/1.1\r\n" + b"X: %s\r\n"
