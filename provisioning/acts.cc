@@ -125,7 +125,7 @@ ExitCode freeze_customer(const Context& context, bool frozen) {
 
 ExitCode tail_audit(const Context& context, const TailOptions& options) {
   Arguments arguments{{"limit", std::to_string(options.limit)}};
-  add_number(arguments, "from", options.from);
+  if (options.from) arguments.emplace_back("from", std::to_string(*options.from));
   if (options.follow) arguments.emplace_back("follow", "true");
   wire::AdminRequest request;
   request.verb = "audit.tail";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "provisioning/context.h"
@@ -34,7 +35,7 @@ ExitCode look_up_bin(const Context& context, const std::string& digits);
 ExitCode freeze_customer(const Context& context, bool frozen);
 
 struct TailOptions {
-  std::uint64_t from = 0;  // a sequence number; 0: the last `limit` ones
+  std::optional<std::uint64_t> from;  // a sequence number; none: the last `limit` ones
   std::uint64_t limit = 10;
   bool follow = false;
 };
