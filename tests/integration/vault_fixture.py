@@ -99,6 +99,11 @@ class Vault:
             cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
         )
 
+    def up_again(self):
+        """As up(), where it isn't."""
+        if not os.path.exists(self.path("supervisor.pid")):
+            self.up()
+
     def close(self):
         """Stops it and removes its folder; CARDVAULT_KEEP=1 leaves the folder for a look."""
         if not os.path.isdir(self.dir):
@@ -194,7 +199,7 @@ class Vault:
                 host, port, timeout=30, context=self.context(client)
             )
         try:
-            return self._send(self._kept[key], method, path, body, headers)
+            return self.send(self._kept[key], method, path, body, headers)
         except (http.client.HTTPException, OSError):
             self._kept.pop(key).close()
             if fresh:
@@ -215,7 +220,7 @@ class Vault:
         connection.sock.settimeout(10)
         try:
             connection.sock.connect(self.path("run", f"{gate}-health.sock"))
-            return self._send(connection, "GET", path, None, None)
+            return self.send(connection, "GET", path, None, None)
         finally:
             connection.close()
 
@@ -225,7 +230,8 @@ class Vault:
         self._kept.clear()
 
     @staticmethod
-    def _send(connection, method, path, body, headers):
+    def send(connection, method, path, body=None, headers=None):
+        """One request on an open http.client connection; `body` as of request()."""
         headers = dict(headers or {})
         if body is not None and not isinstance(body, (bytes, str)):
             body = json.dumps(body, ensure_ascii=False)
@@ -258,6 +264,13 @@ def shared(settings=(), options=()):
         _shared = Vault(settings, options)
         atexit.register(_shared.close)
     return _shared
+
+
+def clear_of_midnight(seconds=60):
+    """Budgets are of UTC days: waits where the day would end within a test."""
+    left = 86400 - time.time() % 86400
+    if left < seconds:
+        time.sleep(left + 1)
 
 
 def luhn_digit(digits):
