@@ -57,7 +57,7 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   client.require_subcommand(1);
   add_client_add(client, chosen);
   add_plain(client, chosen, "list", "all clients, with permissions and state", "client.list",
-            "  cardvault client list\n  cardvault --format json client list | jq -r '.[].id'");
+            "  cardvault client list\n  cardvault --format json client list | jq -r '.[].client'");
   add_plain(client, chosen, "revoke", "refuse a client's certificate for good", "client.revoke",
             "  cardvault client revoke web", "id", "ID");
   add_plain(client, chosen, "freeze", "refuse a client until it is released", "client.freeze",

@@ -21,6 +21,8 @@ echo 1000 >"$ca/serial"
 echo 01 >"$ca/crlnumber"
 
 cat >"$ca/openssl.cnf" <<CNF
+# Where the environment names none, as at a revocation.
+CLIENT = none
 [ca]
 default_ca = demo
 [demo]

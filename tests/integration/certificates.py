@@ -6,7 +6,7 @@ import subprocess
 
 def openssl(*arguments, cwd=None, **environment):
     subprocess.run(["openssl", *arguments], cwd=cwd, check=True, capture_output=True, timeout=30,
-                   env=os.environ | {"CLIENT": "none"} | environment)
+                   env=os.environ | environment)
 
 
 def new_key(path):

@@ -1,15 +1,24 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <future>
 #include <thread>
 
 #include "tests/unit/daemon/test_vault.h"
+#include "vault/daemon/announcement.h"
 
 namespace cardvault::daemon {
 namespace {
 
 constexpr const char* kPan = "4111111111111111";
 constexpr const char* kCustomer = "+77011234567";
+
+core::Client stored_client(TestVault& vault, std::string_view id) {
+  const auto clients = (*vault.store->make_reader())->clients();
+  const auto found = std::ranges::find(*clients, id, &core::Client::id);
+  return found == clients->end() ? core::Client{} : *found;
+}
 
 TEST(Detokenize, ShowsTheNumberToWhomMaySeeIt) {
   TestVault vault;
@@ -131,6 +140,8 @@ TEST(Detokenize, BudgetsHoldAlarmAndFreeze) {
   settings.rate_per_s = 0;
   settings.reveal = {10, 100, 0};
   vault.set(settings);
+  std::vector<std::string> raised;
+  vault.services.alarm_raised = [&](std::string_view what) { raised.emplace_back(what); };
   const std::string token = vault.token(kPan, kCustomer);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(outcome_name(vault.reveal(token)), "ok") << i;
   const auto over = vault.reveal(token);
@@ -142,9 +153,30 @@ TEST(Detokenize, BudgetsHoldAlarmAndFreeze) {
   for (int i = 0; i < 40 && last != "client_frozen"; ++i) last = outcome_name(vault.reveal(token));
   EXPECT_EQ(last, "client_frozen");
   EXPECT_EQ(vault.count_in_log("\"op\":\"alarm\",\"outcome\":\"client_frozen\""), 1U);
-  const auto stored = (*vault.store->make_reader())->clients();
-  ASSERT_EQ(stored->size(), 1U);  // the effect is durable, not only in memory
-  EXPECT_TRUE(stored->front().frozen);
+  EXPECT_TRUE(
+      stored_client(vault, "processor").frozen);  // the effect is durable, not only in memory
+  EXPECT_FALSE(stored_client(vault, "web").frozen);
+  EXPECT_EQ(raised,
+            (std::vector<std::string>{"reveal_budget_80", "reveal_budget_100", "client_frozen"}));
+}
+
+// Between the revocation's commit and its arrival in memory a request may still be let in.
+TEST(Detokenize, AFreezeKeepsARevocation) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.reveal = {2, 100, 0};
+  vault.set(settings);
+  const std::string token = vault.token(kPan, kCustomer);
+  core::Client revoked = *vault.clients.by_id("processor");
+  revoked.revoked = true;
+  std::promise<void> durable;
+  vault.store->committer().submit(std::make_unique<Effect>(
+      [&](core::Transaction& tx, core::EventSink&) { return tx.put_client(revoked); },
+      [&](const base::Result<core::Receipt>&) { durable.set_value(); }));
+  durable.get_future().wait();
+  for (int i = 0; i < 10; ++i) static_cast<void>(vault.reveal(token));
+  EXPECT_TRUE(stored_client(vault, "processor").revoked);
 }
 
 TEST(Detokenize, CardBudgetHoldsPerCard) {

@@ -74,9 +74,18 @@ TestVault::TestVault()
   dir = ::mkdtemp(name.data());
   store =
       store::SqliteStore::open(dir, {.create = true, .on_answered = [this] { outboxes.flush(); }});
+  using enum core::Permission;
+  const std::vector<core::Client> registered = {
+      client("web", kWeb, {bit(kTokenize) | bit(kCardsRead) | bit(kCardsManage)}),
+      client("anon", kAnonymous, {bit(kTokenize) | bit(kTokenizeAnonymous)}),
+      client("processor", kProcessor, {bit(kDetokenize) | bit(kCardsRead)})};
+  clients.load(registered);
   std::promise<void> ready;
   store->committer().submit(std::make_unique<Effect>(
-      [](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
+      [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
+        for (const core::Client& one : registered) {
+          if (auto ok = tx.put_client(one); !ok) return ok;
+        }
         for (const auto purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex,
                                    core::KeyPurpose::kIdIndex, core::KeyPurpose::kIdEnc}) {
           if (auto ok = tx.put_key({{purpose, 1}, core::KeyState::kActive, "00", 1, 0}); !ok) {
@@ -95,10 +104,6 @@ TestVault::TestVault()
     keys.set({purpose, 1});
     invocations.load({purpose, 1}, 0);
   }
-  using enum core::Permission;
-  clients.load({client("web", kWeb, {bit(kTokenize) | bit(kCardsRead) | bit(kCardsManage)}),
-                client("anon", kAnonymous, {bit(kTokenize) | bit(kTokenizeAnonymous)}),
-                client("processor", kProcessor, {bit(kDetokenize) | bit(kCardsRead)})});
   services.bins.store(std::make_shared<const core::BinTable>(bins()));
   core::Settings settings;
   settings.rate_per_s = 0;
