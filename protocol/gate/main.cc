@@ -7,9 +7,9 @@
 #include "protocol/gate/server.h"
 #include "protocol/gate/sockets.h"
 #include "protocol/gate/tls.h"
-#include "vault/base/wiping_heap.h"
 #include "vault/base/log.h"
 #include "vault/base/result.h"
+#include "vault/base/wiping_heap.h"
 
 namespace {
 
