@@ -81,7 +81,7 @@ class SlowTest(unittest.TestCase):
                 time.sleep(0.1)
         self.assertIsNotNone(ended, "slow clients are still connected")
         self.assertLess(ended, 3 * TIMEOUT_S + 3)
-        self.assertLess(max(times), 1, "others waited")
+        self.assertLess(max(times), 3, "others waited")
         traffic.report(("slowloris", f"{SLOW_EACH} each in handshake, header and body",
                         f"all ended after {ended:.1f} s (limit {TIMEOUT_S} s)",
                         f"another client's tokenize: {traffic.spread(times)}"))
@@ -134,7 +134,7 @@ class SlowTest(unittest.TestCase):
             for connection in (idle[0], idle[count // 2], idle[-1]):
                 connection.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: a\r\n\r\n")
                 self.assertIn(b" 200 ", connection.recv(4096))
-        self.assertLess(max(times), 1, "others waited")
+        self.assertLess(max(times), 3, "others waited")
         self.assertLess(each, 100, "KiB of the gate for each idle connection")
         traffic.report((f"{count} idle connections", f"opened in {opened:.1f} s",
                         f"{each:.1f} KiB of the gate's memory for each",

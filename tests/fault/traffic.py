@@ -385,7 +385,9 @@ def unanswered(ledger, log):
 
 
 def spread(seconds):
-    return f"median {statistics.median(seconds):.2f} s, most {max(seconds):.2f} s"
+    scale, unit = (1000, "ms") if max(seconds) < 0.1 else (1, "s")
+    return (f"median {statistics.median(seconds) * scale:.2f} {unit}, "
+            f"most {max(seconds) * scale:.2f} {unit}")
 
 
 def report(row):
