@@ -71,22 +71,24 @@ void TokenizeOperation::prepare(Reader& reader) {
 base::Result<void> TokenizeOperation::prepare_idempotency(Reader& reader) {
   const Tokenize& request = request_in_.request();
   const std::string& client = request_in_.principal().id();
-  if (contains_pan(request.idempotency_key)) {
-    return base::fail(Code::kInvalidIdempotencyKey, "tokenize.idempotency");
-  }
   if (!hold_) {
     auto hold = services_.idempotency.take(client, request.idempotency_key);
     if (!hold) return base::fail(Code::kIdempotencyRunning, "tokenize.idempotency");
     hold_ = std::move(hold);
   }
-  const base::SecretBuffer body = services_.codec.tokenize_bytes(request);
   const KeyRef key = services_.keys.get(KeyPurpose::kIdIndex);
-  auto mac = services_.crypto.mac(key, body);
+  auto mac = services_.crypto.mac(key, services_.codec.tokenize_bytes(request));
   if (!mac) return std::unexpected(mac.error());
   std::copy_n(mac->begin(), body_fp_.size(), body_fp_.begin());
   body_fp_version_ = key.version;
+  // A client may take a card number for a key, and can't be told from one that takes the time.
+  mac = services_.crypto.mac(key, base::as_bytes("idempotency-key:" + request.idempotency_key));
+  if (!mac) return std::unexpected(mac.error());
+  Fingerprint key_fp{};
+  std::copy_n(mac->begin(), key_fp.size(), key_fp.begin());
+  stored_key_ = fingerprint_text(key_fp, key.version);
 
-  auto row = reader.idempotency(client, request.idempotency_key);
+  auto row = reader.idempotency(client, stored_key_);
   if (!row) return std::unexpected(row.error());
   if (!*row || (*row)->created_ms + kIdempotencyMs <= services_.clock.now_ms()) return {};
   if ((*row)->body_fp != body_fp_) {
@@ -277,7 +279,7 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
     return {};
   }
   if (!request.idempotency_key.empty()) {
-    auto row = tx.idempotency(principal.id(), request.idempotency_key);
+    auto row = tx.idempotency(principal.id(), stored_key_);
     if (!row) return std::unexpected(row.error());
     if (*row && (*row)->created_ms + kIdempotencyMs > services_.clock.now_ms()) {
       return base::fail(Code::kConflict, "tokenize.idempotency");
@@ -304,7 +306,7 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
     if (auto ok = tx.update_customer(customer.row); !ok) return ok;
   }
   if (!keep) return {};
-  return tx.put_idempotency(principal.id(), request.idempotency_key,
+  return tx.put_idempotency(principal.id(), stored_key_,
                             {body_fp_, body_fp_version_, services_.codec.answer_bytes(answer_),
                              services_.clock.now_ms()});
 }

@@ -77,6 +77,7 @@ class TokenizeOperation final : public Operation {
   // on a reader whose page cache the last commit has emptied. A conflict looks first.
   bool look_first_ = false;
   std::optional<IdempotencyGuard::Hold> hold_;
+  std::string stored_key_;  // a keyed fingerprint of the Idempotency-Key
   Fingerprint body_fp_{};
   std::uint32_t body_fp_version_ = 0;
   std::optional<Failure> whole_failure_;
