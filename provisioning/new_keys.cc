@@ -139,10 +139,14 @@ std::string read_only_init_args(const std::string& init_args) {
   constexpr std::string_view kKey = "flags=";
   const auto begin = init_args.find(kKey);
   if (begin == std::string::npos) return init_args + " flags=readOnly";
-  auto end = init_args.find(' ', begin);
+  auto value = begin + kKey.size();
+  const bool quoted =
+      value < init_args.size() && (init_args[value] == '\'' || init_args[value] == '"');
+  const char closing = quoted ? init_args[value++] : ' ';
+  auto end = init_args.find(closing, value);
   if (end == std::string::npos) end = init_args.size();
-  const bool empty = end == begin + kKey.size();
-  return init_args.substr(0, end) + (empty ? "readOnly" : ",readOnly") + init_args.substr(end);
+  return init_args.substr(0, end) + (end == value ? "readOnly" : ",readOnly") +
+         init_args.substr(end);
 }
 
 }  // namespace cardvault::provisioning

@@ -199,6 +199,7 @@ class TamperedRow : public testing::TestWithParam<std::pair<const char*, const c
 TEST_P(TamperedRow, DoesNotDecrypt) {
   TestVault vault;
   const std::string token = vault.token(kPan, kCustomer);
+  vault.clock.now += 1;  // tokens in order, so that SQLite updates this card first
   vault.token(test_pan(7), "+77010000007");
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((vault.dir / "vault.db").c_str(), &db), SQLITE_OK);

@@ -82,6 +82,10 @@ TEST(InitArgs, NameTheFolderOfAToken) {
 }
 
 TEST(InitArgs, GetNssToLeaveTheTokenAlone) {
+  EXPECT_EQ(read_only_init_args("configdir='/a' flags='' x=1"),
+            "configdir='/a' flags='readOnly' x=1");
+  EXPECT_EQ(read_only_init_args("configdir='/a' flags='noModDB'"),
+            "configdir='/a' flags='noModDB,readOnly'");
   EXPECT_EQ(read_only_init_args("configdir='/a' flags="), "configdir='/a' flags=readOnly");
   EXPECT_EQ(read_only_init_args("configdir='/a' flags=noModDB x=1"),
             "configdir='/a' flags=noModDB,readOnly x=1");
