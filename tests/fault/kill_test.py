@@ -136,7 +136,7 @@ class KillTest(unittest.TestCase):
             f"{ROUNDS} rounds, seed {SEED}: {killer.killed['cardvaultd']} of cardvaultd, "
             f"{killer.killed['gates']} of gates; {killer.killed['starting']} of them while starting",
             f"{len(ledger.cards)} tokens, {ledger.freezes} freezes, {ledger.deletes} deletes "
-            f"acknowledged, {len(ledger.doubted)} in doubt, {len(log)} events: nothing lost, no "
+            f"acknowledged, {len(ledger.doubted)} cards in doubt, {len(log)} events: nothing lost, no "
             f"connection cut but the killed gates' ({sum(load.refusals.values())} answers of 503)",
             f"ready again after the kill: {traffic.spread(killer.from_kill)}; after the start: "
             f"{traffic.spread(killer.from_start)}"))
