@@ -4,7 +4,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
-#include "protocol/gate/ascii.h"
+#include "vault/base/ascii.h"
 
 namespace cardvault::gate {
 namespace {
@@ -34,7 +34,7 @@ class HeadParser final : public http::basic_parser<true> {
       head_.content_type = plain(value);
     } else if (name == http::field::expect) {
       head_.expects_continue = true;
-    } else if (name == http::field::unknown && same_text(plain(text), "idempotency-key")) {
+    } else if (name == http::field::unknown && base::same_text(plain(text), "idempotency-key")) {
       head_.repeated_idempotency_key = head_.idempotency_key.data() != nullptr;
       head_.idempotency_key = plain(value);
     }

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "protocol/gate/ascii.h"
 #include "protocol/gate/http_head.h"
+#include "vault/base/ascii.h"
 
 namespace cardvault::gate {
 namespace {
@@ -15,7 +15,8 @@ constexpr std::string_view kTokenPunctuation = "!#$%&'*+-.^_`|~";  // tchar, RFC
 
 bool is_token(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return is_alpha(c) || is_digit(c) || kTokenPunctuation.find(c) != std::string_view::npos;
+    return base::is_alpha(c) || base::is_digit(c) ||
+           kTokenPunctuation.find(c) != std::string_view::npos;
   });
 }
 
@@ -56,13 +57,13 @@ base::Result<void> check_request_line(std::string_view line) noexcept {
 
 bool valid_host(std::string_view value) noexcept {
   return !value.empty() && std::ranges::all_of(value, [](char c) {
-    return is_alpha(c) || is_digit(c) ||
+    return base::is_alpha(c) || base::is_digit(c) ||
            std::string_view("-._:[]").find(c) != std::string_view::npos;
   });
 }
 
 bool valid_length(std::string_view value) noexcept {
-  return !value.empty() && value.size() <= 15 && std::ranges::all_of(value, is_digit);
+  return !value.empty() && value.size() <= 15 && std::ranges::all_of(value, base::is_digit);
 }
 
 // Counts what may appear once, and refuses what may not appear.
@@ -70,18 +71,18 @@ class FieldCheck {
  public:
   base::Result<void> field(std::string_view name, std::string_view value) noexcept {
     if (++fields_ > kMaxFields) return fail(Code::kHeadersTooLarge, "too many fields");
-    if (same_text(name, "host")) {
+    if (base::same_text(name, "host")) {
       if (++hosts_ > 1 || !valid_host(value)) return fail(Code::kBadHttp, "host");
-    } else if (same_text(name, "content-length")) {
+    } else if (base::same_text(name, "content-length")) {
       if (++lengths_ > 1 || !valid_length(value)) return fail(Code::kBadHttp, "content length");
-    } else if (same_text(name, "content-type")) {
+    } else if (base::same_text(name, "content-type")) {
       if (++types_ > 1) return fail(Code::kBadHttp, "content type");
-    } else if (same_text(name, "transfer-encoding")) {
+    } else if (base::same_text(name, "transfer-encoding")) {
       return fail(Code::kTransferEncodingRefused, "transfer encoding");
-    } else if (same_text(name, "upgrade") || same_text(name, "http2-settings")) {
+    } else if (base::same_text(name, "upgrade") || base::same_text(name, "http2-settings")) {
       return fail(Code::kBadHttp, "upgrade");
-    } else if (same_text(name, "expect")) {
-      if (++expects_ > 1 || !same_text(value, "100-continue")) {
+    } else if (base::same_text(name, "expect")) {
+      if (++expects_ > 1 || !base::same_text(value, "100-continue")) {
         return fail(Code::kBadHttp, "expect");
       }
     }
@@ -99,7 +100,7 @@ base::Result<void> check_field_line(std::string_view line, FieldCheck& check) no
   if (colon == std::string_view::npos) return fail(Code::kBadHttp, "field without colon");
   // Also refuses obs-fold (RFC 9112 5.2) and a space before the colon (5.1).
   if (!is_token(line.substr(0, colon))) return fail(Code::kBadHttp, "field name");
-  return check.field(line.substr(0, colon), trimmed(line.substr(colon + 1)));
+  return check.field(line.substr(0, colon), base::trimmed(line.substr(colon + 1)));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "protocol/gate/json_fields.h"
-#include "protocol/gate/sensitive_names.h"
+#include "vault/core/sensitive_names.h"
 
 namespace cardvault::gate {
 namespace {
@@ -75,7 +75,7 @@ class Handler {
   bool on_key_part(Text part, std::size_t, error_code&) { return keep(part); }
   bool on_key(Text last, std::size_t, error_code&) {
     const std::string_view key = whole(last);
-    if (is_sensitive_name(key)) sensitive_ = true;
+    if (core::is_sensitive_name(key)) sensitive_ = true;
     if (key.find('\0') != key.npos) note(Code::kInvalidJson);
     if (place() == Place::kMetadata) {
       metadata_key(key);

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "protocol/gate/ascii.h"
 #include "protocol/gate/tls.h"
+#include "vault/base/ascii.h"
 
 namespace cardvault::gate {
 namespace {
@@ -40,7 +40,7 @@ std::string serial_of(X509* certificate) {
   const std::unique_ptr<char, Freer<free_text>> text(BN_bn2hex(number.get()));
   std::string serial = text == nullptr ? "" : text.get();
   if (serial.size() > 64) serial.resize(64);
-  std::ranges::transform(serial, serial.begin(), lower);
+  std::ranges::transform(serial, serial.begin(), base::lower);
   return serial;
 }
 
@@ -55,7 +55,7 @@ std::string san_text(const GENERAL_NAME* name) {
   std::string text(data, static_cast<std::size_t>(size));
   if (!std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; })) return "";
   if (kind == GEN_URI) return "uri:" + text;
-  std::ranges::transform(text, text.begin(), lower);
+  std::ranges::transform(text, text.begin(), base::lower);
   return "dns:" + text;
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
-#include "protocol/gate/ascii.h"
 #include "protocol/gate/json_request.h"
+#include "vault/base/ascii.h"
 
 namespace cardvault::gate {
 namespace {
@@ -15,9 +15,10 @@ constexpr std::size_t kMaxIdempotencyKey = 128;
 
 bool is_json(std::string_view content_type) noexcept {
   const std::size_t semicolon = content_type.find(';');
-  if (!same_text(trimmed(content_type.substr(0, semicolon)), "application/json")) return false;
+  if (!base::same_text(base::trimmed(content_type.substr(0, semicolon)), "application/json"))
+    return false;
   if (semicolon == content_type.npos) return true;
-  return same_text(trimmed(content_type.substr(semicolon + 1)), "charset=utf-8");
+  return base::same_text(base::trimmed(content_type.substr(semicolon + 1)), "charset=utf-8");
 }
 
 bool usable_key(const RequestHead& head) noexcept {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cctype>
 
+#include "vault/core/sensitive_names.h"
+
 namespace cardvault::core {
 
 using base::Code;
@@ -51,53 +53,6 @@ std::optional<Code> policy_refusal(const CheckedCard& card, const std::optional<
 
 }  // namespace
 
-bool names_sensitive_data(std::string_view field) {
-  std::string name;
-  for (const unsigned char c : field) {
-    if (std::isalnum(c) != 0) name += static_cast<char>(std::tolower(c));
-  }
-  static constexpr auto kNames = std::to_array<std::string_view>({"cvv",
-                                                                  "cvv1",
-                                                                  "cvv2",
-                                                                  "cvv3",
-                                                                  "icvv",
-                                                                  "dcvv",
-                                                                  "cvc",
-                                                                  "cvc1",
-                                                                  "cvc2",
-                                                                  "cvc3",
-                                                                  "cid",
-                                                                  "cav",
-                                                                  "cav2",
-                                                                  "csc",
-                                                                  "cvn",
-                                                                  "cvn2",
-                                                                  "cvd",
-                                                                  "cardcvv",
-                                                                  "cardcvc",
-                                                                  "cardcode",
-                                                                  "pin",
-                                                                  "pinblock",
-                                                                  "track",
-                                                                  "track1",
-                                                                  "track2",
-                                                                  "trackdata",
-                                                                  "track1data",
-                                                                  "track2data",
-                                                                  "fulltrack",
-                                                                  "magstripe",
-                                                                  "securitycode",
-                                                                  "cardsecuritycode",
-                                                                  "verificationvalue",
-                                                                  "verificationcode",
-                                                                  "cardverification",
-                                                                  "cardverificationvalue",
-                                                                  "cardverificationcode",
-                                                                  "magneticstripe",
-                                                                  "magstripedata"});
-  return std::ranges::find(kNames, name) != kNames.end();
-}
-
 base::Result<void> check_customer(std::string_view customer) {
   if (customer.empty() || customer.size() > kMaxCustomerBytes || !printable_utf8(customer)) {
     return fail(Code::kInvalidCustomer, "card_check.customer");
@@ -121,7 +76,7 @@ base::Result<void> check_metadata(const Metadata& metadata) {
     if (contains_pan(key) || contains_pan(value)) {
       return fail(Code::kPanInField, "card_check.metadata");
     }
-    if (names_sensitive_data(key)) {
+    if (is_sensitive_name(key)) {
       return fail(Code::kSensitiveAuthenticationData, "card_check.metadata");
     }
     if (key.empty() || key.size() > 32 || !plain || !printable_utf8(value)) {

@@ -37,8 +37,4 @@ struct CheckedCard {
 // names sensitive authentication data (PCI DSS 3.3.1).
 [[nodiscard]] base::Result<void> check_metadata(const Metadata& metadata);
 
-// True for every usual name of a card verification code, PIN or track data, whatever its case and
-// separators: "cvv", "CVC2", "card-verification-value", "pin_block" (PCI DSS 3.3.1).
-[[nodiscard]] bool names_sensitive_data(std::string_view field);
-
 }  // namespace cardvault::core

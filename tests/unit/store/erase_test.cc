@@ -123,11 +123,13 @@ TEST_F(StoreErase, WalStaysBoundedUnderLoad) {
   StoreOptions options;
   options.checkpoint_pages = 100;
   open(options);
-  for (std::uint64_t n = 0; n < 800; ++n) {
+  constexpr std::uint64_t kCommits = 3000;  // some 20,000 pages, were the WAL never begun anew
+  for (std::uint64_t n = 0; n < kCommits; ++n) {
     ASSERT_TRUE(write(
         *store_, [n](core::Transaction& tx, auto&) { return tx.insert_card(card_row(n, 0)); }));
   }
-  EXPECT_LT(std::filesystem::file_size(dir_.path() / "vault.db-wal"), 800U * 4096);
+  // How far commits run ahead of a checkpoint depends on the disk: only the order is certain.
+  EXPECT_LT(std::filesystem::file_size(dir_.path() / "vault.db-wal"), 2 * kCommits * 4096);
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace cardvault::gate {
+namespace cardvault::base {
 
 [[nodiscard]] constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 [[nodiscard]] constexpr char lower(char c) noexcept {
@@ -29,4 +29,4 @@ namespace cardvault::gate {
   return text;
 }
 
-}  // namespace cardvault::gate
+}  // namespace cardvault::base

@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-namespace cardvault::gate {
+namespace cardvault::core {
 
 // Case and punctuation don't matter: "Card-Verification_Value" and "card[cvv]" are such names.
 [[nodiscard]] bool is_sensitive_name(std::string_view name) noexcept;
 
-}  // namespace cardvault::gate
+}  // namespace cardvault::core

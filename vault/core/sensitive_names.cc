@@ -1,11 +1,11 @@
-#include "protocol/gate/sensitive_names.h"
+#include "vault/core/sensitive_names.h"
 
 #include <algorithm>
 #include <array>
 
-#include "protocol/gate/ascii.h"
+#include "vault/base/ascii.h"
 
-namespace cardvault::gate {
+namespace cardvault::core {
 namespace {
 
 // Sorted; lower case, letters and digits only.
@@ -55,7 +55,7 @@ bool names_a_code(std::string_view plain) noexcept {
     plain.remove_suffix(noun.size());
     break;
   }
-  if (!plain.empty() && is_digit(plain.back())) plain.remove_suffix(1);
+  if (!plain.empty() && base::is_digit(plain.back())) plain.remove_suffix(1);
   return std::ranges::binary_search(kCodes, plain);
 }
 
@@ -66,12 +66,12 @@ bool is_sensitive_name(std::string_view name) noexcept {
   std::size_t size = 0;
   for (const char c : name) {
     const bool ascii = static_cast<unsigned char>(c) < 0x80;
-    if (ascii && !is_alpha(c) && !is_digit(c)) continue;
+    if (ascii && !base::is_alpha(c) && !base::is_digit(c)) continue;
     if (size == letters.size()) return false;
-    letters[size++] = lower(c);
+    letters[size++] = base::lower(c);
   }
   const std::string_view plain(letters.data(), size);
   return std::ranges::binary_search(kNames, plain) || names_a_code(plain);
 }
 
-}  // namespace cardvault::gate
+}  // namespace cardvault::core
