@@ -1,4 +1,4 @@
-// tokenize: card numbers in, tokens out.
+// tokenize: card numbers in, tokens out. Prepared in tokenize.cc, decided in tokenize_apply.cc.
 #pragma once
 
 #include <map>
@@ -10,6 +10,8 @@
 #include "vault/core/operation.h"
 
 namespace cardvault::core {
+
+inline constexpr std::int64_t kIdempotencyMs = 86'400'000;  // a key's answer is kept 24 hours
 
 // What a repeat does (same customer, same PAN; docs/api.md "Repeats"): the token is the same, its
 // format stays what it first was; an expiry that is given replaces the stored one; the longer life

@@ -1,5 +1,6 @@
 // Verbs about clients and customers.
 #include <algorithm>
+#include <optional>
 #include <sstream>
 
 #include "vault/core/card_check.h"
@@ -108,29 +109,40 @@ wire::AdminAnswer AdminService::client_list(const Call& call) {
 }
 
 wire::AdminAnswer AdminService::client_change(const Call& call) {
-  const auto known = vault_.services().clients.by_id(call.argument("id"));
-  if (!known) return refusal(Code::kNotFound, "no such client: see `cardvault client list`");
-  core::Client client = *known;
-  if (call.request.verb == "client.revoke") {
-    client.revoked = true;
-  } else {
-    if (client.revoked) {
-      return refusal(Code::kNotAllowed, "client '" + client.id + "' is revoked for good");
-    }
-    client.frozen = call.request.verb == "client.freeze";
-  }
+  const std::string& verb = call.request.verb;
   core::Event done = event(call);
-  done.resource = client.id;
-  if (auto ok = vault_.commit([&](core::Transaction& tx, core::EventSink& events) {
-        events.add(done);
-        return tx.put_client(client);
-      });
-      !ok) {
-    return failed(ok.error());
+  std::optional<core::Client> client;
+  bool refused = false;
+  // As it is stored now: a budget may be freezing this client at the same moment.
+  const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+    auto clients = tx.clients();
+    if (!clients) return std::unexpected(clients.error());
+    const auto at = std::ranges::find(*clients, call.argument("id"), &core::Client::id);
+    if (at != clients->end()) client = std::move(*at);
+    refused = client && client->revoked && verb != "client.revoke";
+    if (client) done.resource = client->id;
+    if (!client) done.outcome = base::code_name(Code::kNotFound);
+    if (refused) done.outcome = base::code_name(Code::kNotAllowed);
+    events.add(done);
+    if (!client || refused) return {};
+    if (verb == "client.revoke") {
+      client->revoked = true;
+    } else {
+      client->frozen = verb == "client.freeze";
+    }
+    return tx.put_client(*client);
+  };
+  const auto after = [&] {
+    if (!client || refused) return;
+    vault_.services().clients.put(*client);
+    if (verb == "client.release") vault_.services().reveals.reset(client->id);
+  };
+  if (auto ok = vault_.commit(decide, after); !ok) return failed(ok.error());
+  if (!client) return refusal(Code::kNotFound, "no such client: see `cardvault client list`");
+  if (refused) {
+    return refusal(Code::kNotAllowed, "client '" + client->id + "' is revoked for good");
   }
-  vault_.services().clients.put(client);
-  if (call.request.verb == "client.release") vault_.services().reveals.reset(client.id);
-  return success("client '" + client.id + "' is " + state_of(client));
+  return success("client '" + client->id + "' is " + state_of(*client));
 }
 
 wire::AdminAnswer AdminService::customer_change(const Call& call) {

@@ -262,10 +262,12 @@ core::ReadyAnswer Vault::ready() {
 }
 
 base::Result<void> Vault::commit(
-    std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide) {
+    std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide,
+    std::move_only_function<void()> after) {
   std::promise<base::Result<void>> outcome;
   store_->committer().submit(
       std::make_unique<Effect>(std::move(decide), [&](const base::Result<core::Receipt>& receipt) {
+        if (receipt && after) after();
         outcome.set_value(receipt ? base::Result<void>()
                                   : base::Result<void>(std::unexpected(receipt.error())));
       }));

@@ -51,9 +51,11 @@ class Vault {
   // Settings of a newly read file; what needs a restart is left and named in the returned notes.
   [[nodiscard]] std::vector<std::string> apply(const Config& config);
 
-  // Runs one decision in the committer's transaction and waits until it is durable.
+  // Runs one decision in the committer's transaction and waits until it is durable. `after` runs on
+  // the committer's thread once it is: for images in memory, in the order of the commits.
   [[nodiscard]] base::Result<void> commit(
-      std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide);
+      std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide,
+      std::move_only_function<void()> after = {});
   // Records events without waiting; alarms are counted and logged too.
   void announce(std::vector<core::Event> events);
   void alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details = {});
