@@ -155,9 +155,16 @@ wire::AdminAnswer AdminService::customer_change(const Call& call) {
   const bool frozen = call.request.verb == "customer.freeze";
   core::Event done = event(call);
   bool found = false;
+  bool damaged = false;
   const auto changed =
       vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         auto row = tx.customer(*fp);
+        if (!row && row.error().code == Code::kRecordDamaged) {
+          damaged = true;  // said to the operator; an error here would latch the store
+          done.outcome = base::code_name(Code::kRecordDamaged);
+          events.add(done);
+          return {};
+        }
         if (!row) return std::unexpected(row.error());
         found = row->has_value();
         if (found) {
@@ -171,6 +178,9 @@ wire::AdminAnswer AdminService::customer_change(const Call& call) {
         return {};
       });
   if (!changed) return failed(changed.error());
+  if (damaged) {
+    return refusal(Code::kRecordDamaged, "this customer's record is damaged: restore a backup");
+  }
   if (!found) return refusal(Code::kNotFound, "the vault holds no card of this customer");
   return success(frozen ? "the customer is frozen: no card of theirs is shown or stored"
                         : "the customer is unfrozen");

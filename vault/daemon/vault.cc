@@ -117,8 +117,14 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
     return clock != nullptr ? clock->now_ms() : core::VaultClock::system_sources().wall_ms();
   };
   options.on_recovered = [this] {
-    // Counters may hold reveals whose events were lost with the failed group: that errs on the safe
-    // side. The BIN table and the clients change only with a durable commit.
+    // A failed group may be durable all the same: a client revoked in it must be so in memory too.
+    // Counters of reveals may hold some whose events were lost: that errs on the safe side.
+    const auto reader = store_->make_reader();
+    if (auto clients = reader ? (*reader)->clients() : std::unexpected(reader.error())) {
+      clients_.load(std::move(*clients));
+    } else {
+      base::log(base::Level::kError, "the clients could not be read again", clients.error());
+    }
     base::log(base::Level::kNotice, "the store works again");
   };
   options.on_answered = [this] { outboxes_.flush(); };

@@ -219,6 +219,21 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"CustomerMoved", "UPDATE cards SET customer = 3 - customer"}),
     [](const auto& param) { return param.param.first; });
 
+TEST(DamagedRow, IsRefusedWithoutStoppingAnybodyElse) {
+  TestVault vault;
+  vault.token(kPan, kCustomer);
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((vault.dir / "vault.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "UPDATE cards SET customer_id = x'00'", nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer)), "record_damaged");
+  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer, "2029-12")), "record_damaged");
+  EXPECT_EQ(outcome_name(vault.tokenize(test_pan(3), kCustomer)), "ok");
+  EXPECT_TRUE(vault.store->committer().state());
+  EXPECT_EQ(vault.count_in_log("store.recovered"), 0U);  // it was never latched
+}
+
 TEST(CardsSearch, ListsACustomersCardsMasked) {
   TestVault vault;
   vault.token(kPan, kCustomer);
