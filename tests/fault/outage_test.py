@@ -271,7 +271,9 @@ class Clock(unittest.TestCase):
             database.commit()
         self.assertEqual(changed, 1)
         start_unready(vault)
-        wait_for(lambda: vault.health("web", "/readyz").json()["state"] == "clock_suspect")
+        for gate in vault_fixture.GATES:  # the daemon connects to one after the other
+            wait_for(lambda gate=gate: vault.health(gate, "/readyz").json()["state"]
+                     == "clock_suspect")
         self.assert_refused(self.tokenize(), "clock_suspect")
         self.assert_refused(vault.request("web", "POST", f"/v1/tokens/{token}/freeze"),
                             "clock_suspect")
