@@ -41,7 +41,7 @@ class Keeper {
   [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
 
   struct Catalogue {
-    std::map<core::KeyRef, SigningPublicKey> keys;  // an empty point where the key has none
+    std::map<core::KeyRef, core::SigningPublicKey> keys;  // an empty point where the key has none
     TokenDescription description;
   };
   [[nodiscard]] Catalogue catalogue() const;

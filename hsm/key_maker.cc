@@ -85,10 +85,10 @@ class KeyMaker::Impl {
     return out;
   }
 
-  [[nodiscard]] base::Result<SigningPublicKey> public_key(core::KeyRef key) {
+  [[nodiscard]] base::Result<core::SigningPublicKey> public_key(core::KeyRef key) {
     auto point = find_public_point(channel_.fn, channel_.session, core::key_label(key));
     if (!point) return std::unexpected(point.error());
-    return SigningPublicKey{point->size() == 32, std::move(*point)};
+    return core::SigningPublicKey{point->size() == 32, std::move(*point)};
   }
 
   [[nodiscard]] std::vector<MechanismFinding> mechanisms() const {
@@ -143,7 +143,7 @@ base::Result<std::vector<KeyReport>> KeyMaker::list() {
 
 std::vector<MechanismFinding> KeyMaker::mechanisms() const { return impl_->mechanisms(); }
 
-base::Result<SigningPublicKey> KeyMaker::public_key(core::KeyRef key) {
+base::Result<core::SigningPublicKey> KeyMaker::public_key(core::KeyRef key) {
   return impl_->public_key(key);
 }
 

@@ -79,7 +79,7 @@ class KeyMaker {
   // Every key of the vault on the token, by label; each twice-used label is listed twice.
   [[nodiscard]] base::Result<std::vector<KeyReport>> list();
   [[nodiscard]] std::vector<MechanismFinding> mechanisms() const;
-  [[nodiscard]] base::Result<SigningPublicKey> public_key(core::KeyRef key);
+  [[nodiscard]] base::Result<core::SigningPublicKey> public_key(core::KeyRef key);
 
  private:
   class Impl;

@@ -110,7 +110,7 @@ std::optional<std::uint32_t> TokenCrypto::newest(core::KeyPurpose purpose) const
   return out;
 }
 
-base::Result<SigningPublicKey> TokenCrypto::public_key(core::KeyRef key) const {
+base::Result<core::SigningPublicKey> TokenCrypto::public_key(core::KeyRef key) const {
   const auto catalogue = impl_->keeper.catalogue();
   const auto found = catalogue.keys.find(key);
   if (found == catalogue.keys.end() || found->second.point.empty()) {

@@ -45,12 +45,6 @@ struct TokenDescription {
   std::vector<MechanismFinding> mechanisms;
 };
 
-// 65 bytes 04 ‖ x ‖ y on P-256, or 32 of Ed25519.
-struct SigningPublicKey {
-  bool ed25519 = false;
-  std::vector<std::uint8_t> point;
-};
-
 // Thread-safe; calls beyond TokenConfig::sessions wait for a session. Besides the errors of the
 // port, every call may return kHsmPinRefused.
 class TokenCrypto final : public core::Crypto {
@@ -96,7 +90,7 @@ class TokenCrypto final : public core::Crypto {
   // As of the last login; empty before the first.
   [[nodiscard]] std::vector<core::KeyRef> keys() const;
   [[nodiscard]] std::optional<std::uint32_t> newest(core::KeyPurpose purpose) const;
-  [[nodiscard]] base::Result<SigningPublicKey> public_key(core::KeyRef key) const;
+  [[nodiscard]] base::Result<core::SigningPublicKey> public_key(core::KeyRef key) const override;
   [[nodiscard]] TokenDescription description() const;
 
  private:

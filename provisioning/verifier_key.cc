@@ -17,7 +17,7 @@ constexpr std::uint8_t kEcdsa = 0x02;
 
 }  // namespace
 
-std::string verifier_key(const std::string& name, const hsm::SigningPublicKey& key) {
+std::string verifier_key(const std::string& name, const core::SigningPublicKey& key) {
   std::vector<std::uint8_t> body = {key.ed25519 ? kEd25519 : kEcdsa};
   if (!key.ed25519) body.insert(body.end(), kP256Prefix.begin(), kP256Prefix.end());
   body.insert(body.end(), key.point.begin(), key.point.end());

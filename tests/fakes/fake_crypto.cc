@@ -182,9 +182,13 @@ base::Result<const FakeCrypto::Key*> FakeCrypto::begin(core::KeyRef key) {
   return &found->second;
 }
 
-std::vector<std::uint8_t> FakeCrypto::public_key(core::KeyRef key) const {
+base::Result<core::SigningPublicKey> FakeCrypto::public_key(core::KeyRef key) const {
   const std::lock_guard lock(mutex_);
-  const EVP_PKEY* pair = keys_.at(key).pair.get();
+  const auto found = keys_.find(key);
+  if (found == keys_.end() || !found->second.pair) {
+    return base::fail(base::Code::kKeyMissing, "fake.public_key");
+  }
+  const EVP_PKEY* pair = found->second.pair.get();
   std::vector<std::uint8_t> out(65);
   std::size_t size = out.size();
   if (key.purpose == KeyPurpose::kAuditSign) {
@@ -194,7 +198,7 @@ std::vector<std::uint8_t> FakeCrypto::public_key(core::KeyRef key) const {
                                                     out.size(), &size) == 1);
   }
   out.resize(size);
-  return out;
+  return core::SigningPublicKey{key.purpose == KeyPurpose::kAuditSign, std::move(out)};
 }
 
 core::Suite FakeCrypto::suite(core::KeyRef /*key*/) const {

@@ -30,9 +30,6 @@ class FakeCrypto final : public core::Crypto {
   void set_down(bool down);
   // How many calls there have been of all kinds, failed ones included.
   [[nodiscard]] std::uint64_t calls() const;
-  // The public half of a signing key: 65 bytes 04 ‖ x ‖ y, or 32 of Ed25519 for kAuditSign.
-  [[nodiscard]] std::vector<std::uint8_t> public_key(core::KeyRef key) const;
-
   [[nodiscard]] core::Suite suite(core::KeyRef key) const override;
   [[nodiscard]] base::Result<core::Mac> mac(core::KeyRef key,
                                             std::span<const std::uint8_t> data) override;
@@ -44,6 +41,7 @@ class FakeCrypto final : public core::Crypto {
   [[nodiscard]] base::Result<void> random(std::span<std::uint8_t> out) override;
   [[nodiscard]] base::Result<std::vector<std::uint8_t>> sign(
       core::KeyRef key, std::span<const std::uint8_t> data) override;
+  [[nodiscard]] base::Result<core::SigningPublicKey> public_key(core::KeyRef key) const override;
 
  private:
   struct Key;

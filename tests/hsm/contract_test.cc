@@ -8,7 +8,7 @@ namespace {
 UnderTest make_fake(core::Suite suite) {
   auto fake = std::make_shared<fakes::FakeCrypto>();
   fake->use_suite(suite);
-  return {fake, fake.get(), [fake](KeyRef key) { return fake->public_key(key); }};
+  return {fake, fake.get(), [fake](KeyRef key) { return fake->public_key(key)->point; }};
 }
 
 struct Real {

@@ -90,6 +90,38 @@ std::string_view code_name(Code code) noexcept {
       return "card_frozen";
     case Code::kCustomerFrozen:
       return "customer_frozen";
+    case Code::kInvalidSubject:
+      return "invalid_subject";
+    case Code::kInvalidContext:
+      return "invalid_context";
+    case Code::kOtpPurposeUnknown:
+      return "otp_purpose_unknown";
+    case Code::kVerificationFailed:
+      return "verification_failed";
+    case Code::kLocked:
+      return "locked";
+    case Code::kSubjectBlocked:
+      return "subject_blocked";
+    case Code::kFailureBudgetExhausted:
+      return "failure_budget_exhausted";
+    case Code::kResendTooSoon:
+      return "resend_too_soon";
+    case Code::kSendLimitReached:
+      return "send_limit_reached";
+    case Code::kConfirmationRequired:
+      return "confirmation_required";
+    case Code::kSecretTooWeak:
+      return "secret_too_weak";
+    case Code::kAlreadyEnrolled:
+      return "already_enrolled";
+    case Code::kNotEnrolled:
+      return "not_enrolled";
+    case Code::kRecipientUnknown:
+      return "recipient_unknown";
+    case Code::kRecipientNotAllowed:
+      return "recipient_not_allowed";
+    case Code::kRecipientExpired:
+      return "recipient_expired";
     case Code::kIdempotencyMismatch:
       return "idempotency_mismatch";
     case Code::kIdempotencyRunning:
@@ -130,6 +162,8 @@ std::string_view code_name(Code code) noexcept {
       return "invalid_argument";
     case Code::kNotAllowed:
       return "not_allowed";
+    case Code::kApprovalNeeded:
+      return "approval_needed";
   }
   return "internal";
 }

@@ -61,6 +61,23 @@ enum class Code : std::uint8_t {
   kTokenNotFound,
   kCardFrozen,
   kCustomerFrozen,
+  // Codes, secrets, recipients.
+  kInvalidSubject,
+  kInvalidContext,
+  kOtpPurposeUnknown,
+  kVerificationFailed,
+  kLocked,
+  kSubjectBlocked,
+  kFailureBudgetExhausted,
+  kResendTooSoon,
+  kSendLimitReached,
+  kConfirmationRequired,
+  kSecretTooWeak,
+  kAlreadyEnrolled,
+  kNotEnrolled,
+  kRecipientUnknown,
+  kRecipientNotAllowed,
+  kRecipientExpired,
   kIdempotencyMismatch,
   kIdempotencyRunning,
   // The vault itself.
@@ -83,9 +100,10 @@ enum class Code : std::uint8_t {
   kAlreadyExists,
   kInvalidArgument,
   kNotAllowed,
+  kApprovalNeeded,
 };
 
-inline constexpr Code kLastCode = Code::kNotAllowed;
+inline constexpr Code kLastCode = Code::kApprovalNeeded;
 
 // The stable name, e.g. "invalid_pan". Never null.
 [[nodiscard]] std::string_view code_name(Code code) noexcept;

@@ -56,6 +56,12 @@ struct Sealed {
 
 using Mac = std::array<std::uint8_t, 32>;
 
+// 65 bytes 04 ‖ x ‖ y on P-256, or 32 of Ed25519.
+struct SigningPublicKey {
+  bool ed25519 = false;
+  std::vector<std::uint8_t> point;
+};
+
 // Thread-safe. Every call may return kHsmUnavailable (down; the implementation recovers by itself),
 // kKeyMissing (no such key on the token) or kInternal (the module answered nonsense), with the
 // CK_RV in Error::number.
@@ -78,6 +84,8 @@ class Crypto {
   // kSealSign, kAuditSign: 64 bytes, r ‖ s for ES256 (over SHA-256 of data) or Ed25519.
   [[nodiscard]] virtual base::Result<std::vector<std::uint8_t>> sign(
       KeyRef key, std::span<const std::uint8_t> data) = 0;
+  // Of kSealSign and kAuditSign.
+  [[nodiscard]] virtual base::Result<SigningPublicKey> public_key(KeyRef key) const = 0;
 };
 
 }  // namespace cardvault::core

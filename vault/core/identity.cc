@@ -24,6 +24,8 @@ constexpr std::array kPermissionNames = {
     PermissionName{Permission::kOtpClear, "otp.clear"},
     PermissionName{Permission::kAuditRead, "audit.read"},
     PermissionName{Permission::kMetricsRead, "metrics.read"},
+    PermissionName{Permission::kSecretsManage, "secrets.manage"},
+    PermissionName{Permission::kSecretsVerify, "secrets.verify"},
 };
 
 constexpr std::size_t kMaxClientId = 63;

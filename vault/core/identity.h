@@ -24,6 +24,8 @@ enum class Permission : std::uint32_t {
   kOtpClear = 1U << 8,           // otp.clear
   kAuditRead = 1U << 9,          // audit.read
   kMetricsRead = 1U << 10,       // metrics.read
+  kSecretsManage = 1U << 11,     // secrets.manage: enroll, change, remove
+  kSecretsVerify = 1U << 12,     // secrets.verify
 };
 
 // A set of permissions.

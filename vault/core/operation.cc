@@ -46,6 +46,12 @@ Failure failure_of(const base::Error& error) noexcept {
 void Operation::done(base::Result<Receipt> receipt, std::unique_ptr<Commit> self) {
   if (receipt) {
     committed();
+    if (finishes()) {
+      receipt_ = *receipt;
+      std::unique_ptr<Operation> rest(static_cast<Operation*>(self.release()));
+      retry_(std::move(rest));
+      return;
+    }
     respond_(Response::with(*receipt, take_answer()));
   } else if (receipt.error().code == Code::kConflict && ++tries_ < kMaxTries) {
     std::unique_ptr<Operation> again(static_cast<Operation*>(self.release()));
@@ -55,6 +61,11 @@ void Operation::done(base::Result<Receipt> receipt, std::unique_ptr<Commit> self
     abandon(failure_of(receipt.error()));
   }
   self.reset();
+}
+
+void Operation::finish_and_respond() {
+  finish();
+  respond_(Response::with(*receipt_, take_answer()));
 }
 
 void Operation::abandon(Failure failure) {

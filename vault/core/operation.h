@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,14 @@ class Operation : public Commit {
   // came.
   virtual void prepare(Reader& reader) = 0;
 
+  // True: prepare() takes so long (Argon2id) that it runs on workers of its own.
+  [[nodiscard]] virtual bool slow() const { return false; }
+
+  // On a worker, after the events are durable, when finishes() said so: what only a known outcome
+  // may cost (a signed receipt), so that the time before it tells nothing.
+  [[nodiscard]] bool awaits_finish() const noexcept { return receipt_.has_value(); }
+  void finish_and_respond();
+
   // Set once, before prepare: where the answer goes, and who prepares again after a conflict.
   void bind(std::uint64_t request, Respond respond, Retry retry) {
     request_ = request;
@@ -43,6 +52,8 @@ class Operation : public Commit {
   explicit Operation(Services& services) : services_(services) {}
   // The answer, once the events are durable. Called at most once.
   [[nodiscard]] virtual Answer take_answer() = 0;
+  [[nodiscard]] virtual bool finishes() const { return false; }
+  virtual void finish() {}
   // Effects on memory that may only follow durability (a client frozen in the directory).
   virtual void committed() {}
 
@@ -56,6 +67,7 @@ class Operation : public Commit {
   Respond respond_;
   Retry retry_;
   int tries_ = 0;
+  std::optional<Receipt> receipt_;  // while it awaits its finish
 };
 
 // Seconds that a client should wait before it repeats a request that failed with `code`; 0 where

@@ -99,7 +99,9 @@ base::Result<void> Policy::check(const Principal& p, const Detokenize& request) 
       if (auto allowed = require(p, Permission::kCardsRead); !allowed) return allowed;
       continue;
     }
-    if (auto allowed = require(p, Permission::kDetokenize); !allowed) return allowed;
+    const Permission needed =
+        item.recipient.empty() ? Permission::kDetokenize : Permission::kDetokenizeSealed;
+    if (auto allowed = require(p, needed); !allowed) return allowed;
     if (!p.may_reveal_for(item.purpose)) return base::fail(Code::kPurposeDenied, "policy.purpose");
   }
   return {};
@@ -121,5 +123,28 @@ base::Result<void> Policy::check(const Principal& /*p*/, const Whoami& /*request
 base::Result<void> Policy::check(const Principal& p, const MetricsRead& /*request*/) {
   return require(p, Permission::kMetricsRead);
 }
+base::Result<void> Policy::check(const Principal& p, const OtpSeal& request) {
+  if (auto allowed = require(p, Permission::kOtpSeal); !allowed) return allowed;
+  return request.clear ? require(p, Permission::kOtpClear) : base::Result<void>();
+}
+base::Result<void> Policy::check(const Principal& p, const OtpVerify& /*request*/) {
+  return require(p, Permission::kOtpVerify);
+}
+base::Result<void> Policy::check(const Principal& p, const OtpCancel& /*request*/) {
+  return require(p, Permission::kOtpSeal);
+}
+base::Result<void> Policy::check(const Principal& p, const SecretEnroll& /*request*/) {
+  return require(p, Permission::kSecretsManage);
+}
+base::Result<void> Policy::check(const Principal& p, const SecretVerify& /*request*/) {
+  return require(p, Permission::kSecretsVerify);
+}
+base::Result<void> Policy::check(const Principal& p, const SecretChange& /*request*/) {
+  return require(p, Permission::kSecretsManage);
+}
+base::Result<void> Policy::check(const Principal& p, const SecretRemove& /*request*/) {
+  return require(p, Permission::kSecretsManage);
+}
+base::Result<void> Policy::check(const Principal& /*p*/, const JwksRead& /*request*/) { return {}; }
 
 }  // namespace cardvault::core

@@ -94,6 +94,14 @@ class Policy {
   [[nodiscard]] static base::Result<void> check(const Principal& p, const TokenFreeze& request);
   [[nodiscard]] static base::Result<void> check(const Principal& p, const Whoami& request);
   [[nodiscard]] static base::Result<void> check(const Principal& p, const MetricsRead& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpSeal& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpVerify& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpCancel& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretEnroll& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretVerify& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretChange& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretRemove& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const JwksRead& request);
   const ClientDirectory& clients_;
 };
 

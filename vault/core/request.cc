@@ -18,12 +18,24 @@ struct OperationName {
   // Not the name that the gate claims: these names label metrics, and must stay few.
   std::string_view operator()(const Refused&) const { return "refused"; }
   std::string_view operator()(const Flood&) const { return "flood"; }
+  std::string_view operator()(const OtpSeal&) const { return "otp.seal"; }
+  std::string_view operator()(const OtpVerify&) const { return "otp.verify"; }
+  std::string_view operator()(const OtpCancel&) const { return "otp.cancel"; }
+  std::string_view operator()(const SecretEnroll&) const { return "secret.enroll"; }
+  std::string_view operator()(const SecretVerify&) const { return "secret.verify"; }
+  std::string_view operator()(const SecretChange&) const { return "secret.change"; }
+  std::string_view operator()(const SecretRemove&) const { return "secret.remove"; }
+  std::string_view operator()(const JwksRead&) const { return "jwks"; }
 };
 
 }  // namespace
 
 std::string_view operation_name(const Request& request) noexcept {
   return std::visit(OperationName{}, request);
+}
+
+std::string_view secret_kind_name(SecretKind kind) noexcept {
+  return kind == SecretKind::kPassword ? "password" : "quick_code";
 }
 
 }  // namespace cardvault::core

@@ -38,10 +38,20 @@ struct Tokenize {
   std::string idempotency_key;  // "" when none was sent
 };
 
+// What a code confirms, and what a sealed card is for.
+struct PaymentContext {
+  std::uint64_t amount = 0;  // in minor units, 1..10^15
+  std::string currency;      // ISO 4217 alpha-3
+  std::string payee;         // 1..128 bytes of UTF-8
+  friend bool operator==(const PaymentContext&, const PaymentContext&) = default;
+};
+
 struct DetokenizeItem {
   std::string token;
   std::string purpose;
   bool mask = false;
+  std::string recipient;                  // not empty: sealed to this one, never in the clear
+  std::optional<PaymentContext> context;  // with a recipient only
 };
 struct Detokenize {
   std::vector<DetokenizeItem> items;
@@ -62,7 +72,59 @@ struct TokenFreeze {
   std::string token;
   bool frozen = true;
 };
+
+// A new code for a subject (the customer's identifier) and purpose. Exactly one of `recipient` and
+// `clear`: sealed to a registered recipient, or in the answer itself.
+struct OtpSeal {
+  base::SecretText subject;
+  std::string purpose;
+  std::optional<PaymentContext> context;
+  std::string recipient;
+  bool clear = false;
+  std::uint32_t ttl_s = 0;  // 0: the purpose's
+  std::uint8_t digits = 0;  // 6..10; 0: the purpose's
+  std::string idempotency_key;
+};
+struct OtpVerify {
+  base::SecretText subject;
+  std::string purpose;
+  std::optional<PaymentContext> context;
+  base::SecretText code;  // 6..10 digits
+};
+// Voids the open code of a subject and purpose, if there is one.
+struct OtpCancel {
+  base::SecretText subject;
+  std::string purpose;
+};
+
+// What a customer knows: kept as an Argon2id output encrypted under secret-enc.
+enum class SecretKind : std::uint8_t { kPassword = 0, kQuickCode = 1 };
+// "password", "quick_code"
+[[nodiscard]] std::string_view secret_kind_name(SecretKind kind) noexcept;
+
+struct SecretEnroll {
+  base::SecretText subject;
+  SecretKind kind = SecretKind::kPassword;
+  base::SecretText secret;
+};
+struct SecretVerify {
+  base::SecretText subject;
+  SecretKind kind = SecretKind::kPassword;
+  base::SecretText secret;
+};
+struct SecretChange {
+  base::SecretText subject;
+  SecretKind kind = SecretKind::kPassword;
+  base::SecretText secret;  // the new one
+};
+struct SecretRemove {
+  base::SecretText subject;
+  SecretKind kind = SecretKind::kPassword;
+};
+
 struct Whoami {};
+// The public keys that sealed data and receipts are signed with (RFC 7517), for any client.
+struct JwksRead {};
 struct MetricsRead {};
 // From a gate's own listener, without a caller: may this vault be sent traffic?
 struct ReadyCheck {};
@@ -79,11 +141,14 @@ struct Flood {
   std::uint64_t count = 0;
 };
 
-using Request = std::variant<Tokenize, Detokenize, CardsSearch, TokenGet, TokenDelete, TokenFreeze,
-                             Whoami, MetricsRead, ReadyCheck, Refused, Flood>;
+using Request =
+    std::variant<Tokenize, Detokenize, CardsSearch, TokenGet, TokenDelete, TokenFreeze, Whoami,
+                 MetricsRead, ReadyCheck, Refused, Flood, OtpSeal, OtpVerify, OtpCancel,
+                 SecretEnroll, SecretVerify, SecretChange, SecretRemove, JwksRead>;
 
 // "tokenize", "detokenize", "cards.search", "token.get", "token.delete", "token.freeze",
-// "token.unfreeze", "whoami", "metrics", …: the names in the log, the metrics and the quotas.
+// "token.unfreeze", "whoami", "metrics", "otp.seal", "secret.enroll", …: the names in the log, the
+// metrics and the quotas.
 [[nodiscard]] std::string_view operation_name(const Request& request) noexcept;
 
 // ---- answers ----
@@ -91,6 +156,7 @@ using Request = std::variant<Tokenize, Detokenize, CardsSearch, TokenGet, TokenD
 struct Failure {
   base::Code code = base::Code::kInternal;
   std::uint32_t retry_after_s = 0;  // 0: no Retry-After
+  std::int32_t attempts_left = -1;  // of a wrong code or secret; -1: does not apply
 };
 
 enum class CardStatus : std::uint8_t { kActive = 0, kFrozen = 1, kExpired = 2 };
@@ -120,8 +186,12 @@ struct Masked {
   std::string expiry;
 };
 
+struct SealedCard {
+  std::string sealed;  // JWE compact
+};
+
 using TokenizeOutcome = std::variant<CardView, Failure>;
-using DetokenizeOutcome = std::variant<Revealed, Masked, Failure>;
+using DetokenizeOutcome = std::variant<Revealed, Masked, Failure, SealedCard>;
 
 struct TokenizeAnswer {
   std::vector<TokenizeOutcome> items;
@@ -156,8 +226,22 @@ struct ReadyAnswer {
 struct MetricsAnswer {
   std::string text;
 };  // Prometheus text format 0.0.4
+struct OtpSealedAnswer {
+  std::string id;         // 32 hex digits
+  std::string sealed;     // JWE compact; "" when asked for in the clear
+  base::SecretText code;  // only then
+  std::int64_t expires_ms = 0;
+  std::uint32_t resend_after_s = 0;
+};
+struct VerifiedAnswer {
+  std::string receipt;  // JWS compact
+};
+struct JwksAnswer {
+  std::string json;  // a JWK set
+};
 
 using Answer = std::variant<Failure, TokenizeAnswer, DetokenizeAnswer, SearchAnswer, CardView, Done,
-                            WhoamiAnswer, MetricsAnswer, ReadyAnswer>;
+                            WhoamiAnswer, MetricsAnswer, ReadyAnswer, OtpSealedAnswer,
+                            VerifiedAnswer, JwksAnswer>;
 
 }  // namespace cardvault::core

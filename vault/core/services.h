@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "vault/base/clock.h"
@@ -16,8 +17,10 @@
 #include "vault/core/invocations.h"
 #include "vault/core/miss_guard.h"
 #include "vault/core/policy.h"
+#include "vault/core/recipient.h"
 #include "vault/core/request.h"
 #include "vault/core/reveal_budget.h"
+#include "vault/core/sealer.h"
 #include "vault/core/settings.h"
 
 namespace cardvault::core {
@@ -37,6 +40,7 @@ class ActiveKeys {
 // Bytes of requests and answers, as the wire has them; injected, for core doesn't know the wire.
 struct ValueCodec {
   std::function<base::SecretBuffer(const Tokenize&)> tokenize_bytes;
+  std::function<base::SecretBuffer(const OtpSeal&)> otp_seal_bytes;
   std::function<std::vector<std::uint8_t>(const Answer&)> answer_bytes;
   std::function<base::Result<Answer>(std::span<const std::uint8_t>)> read_answer;
 };
@@ -52,12 +56,16 @@ struct Services {
   IdempotencyGuard& idempotency;
   MissGuard& misses;
   CustomerCache& customers;
+  Sealer& sealer;
+  RecipientDirectory& recipients;
   ValueCodec codec;
   std::function<std::string()> metrics_text;
   // Told of alarms whose events are durable, by name. On the committer thread.
   std::function<void(std::string_view)> alarm_raised = [](std::string_view) {};
 
   base::Snapshot<Settings> settings{std::make_shared<const Settings>()};
+  // Planted tokens: revealing one freezes the caller.
+  base::Snapshot<std::set<TokenId>> canaries{std::make_shared<const std::set<TokenId>>()};
   base::Snapshot<BinTable> bins{std::make_shared<const BinTable>()};
 };
 

@@ -17,6 +17,9 @@ namespace cardvault::core {
 struct CardPolicy {
   std::vector<std::string> countries;   // ISO 3166-1 alpha-2
   std::vector<std::string> currencies;  // ISO 4217 alpha-3
+  // Reveals: sealed only, for a payment that the card's customer confirmed by a code with the same
+  // amount, currency and payee (purpose confirm_transaction), which is spent by it.
+  bool confirm = false;
 
   [[nodiscard]] bool country_allowed(std::string_view country) const {
     return countries.empty() || std::ranges::find(countries, country) != countries.end();
@@ -24,6 +27,41 @@ struct CardPolicy {
   [[nodiscard]] bool currency_allowed(std::string_view currency) const {
     return currencies.empty() || std::ranges::find(currencies, currency) != currencies.end();
   }
+};
+
+// Codes of one purpose. The bank's rule is 15 minutes; SP 800-63B 5.1.3.2 asks for at most 10.
+struct OtpPurpose {
+  std::uint32_t ttl_s = 900;
+  std::uint32_t max_ttl_s = 900;
+  std::uint8_t digits = 6;
+  bool context = false;  // amount, currency and payee are required, else refused
+};
+
+struct OtpSettings {
+  std::map<std::string, OtpPurpose, std::less<>> purposes{
+      {"verify_login", {}}, {"change_password", {}}, {"confirm_transaction", {900, 900, 6, true}}};
+  std::uint32_t resend_s = 60;  // between two codes of a subject and purpose
+  std::uint32_t sends = 5;      // of a subject and purpose per window; 0: no limit
+  std::uint32_t send_window_s = 3600;
+  std::uint32_t spend_s = 900;  // a verified code can be spent that long
+};
+
+// Wrong codes and secrets alike.
+struct AttemptSettings {
+  std::uint32_t tries = 3;                 // the bank's rule: then locked …
+  std::uint32_t lock_s = 900;              // … for 15 minutes, per subject and purpose
+  std::uint32_t subject_cap = 100;         // failures until an operator unlocks; 0: no limit
+  std::uint32_t failures_per_hour = 3000;  // of all subjects together; 0: no limit
+};
+
+struct SecretSettings {
+  std::uint32_t password_min = 8;  // characters (Unicode code points; SP 800-63B 5.1.1.2)
+  std::uint32_t quick_code_digits = 4;
+  std::string enroll_code;  // purpose of the verified code that enrolling spends; "": none
+  std::string change_code = "change_password";  // and changing
+  std::uint32_t argon2_memory_kib = 19'456;     // OWASP's minimum; RFC 9106 section 4 for more
+  std::uint32_t argon2_passes = 2;
+  std::uint32_t argon2_lanes = 1;
 };
 
 struct Settings {
@@ -36,6 +74,10 @@ struct Settings {
   std::uint32_t rate_per_s = 2000;               // per client, items; 0: no limit
   std::uint32_t numeric_misses_per_minute = 30;  // per client; then numeric look-ups wait
   RevealLimits reveal{1000, 5000, 20};
+  std::string issuer = "cardvault";  // `iss` of sealed data and receipts
+  OtpSettings otp;
+  AttemptSettings attempts;
+  SecretSettings secrets;
 };
 
 }  // namespace cardvault::core

@@ -19,6 +19,7 @@
 #include "vault/core/event.h"
 #include "vault/core/expiry.h"
 #include "vault/core/identity.h"
+#include "vault/core/recipient.h"
 #include "vault/core/request.h"
 #include "vault/core/token.h"
 
@@ -78,6 +79,54 @@ struct KeyRow {
   std::uint64_t invocations_reserved = 0;  // GCM invocations reserved so far (SP 800-38D 8.3)
 };
 
+// The one code of a subject and purpose: a newer one takes its place. Subjects are customers.
+enum class CodeState : std::uint8_t { kOpen = 0, kVerified = 1 };
+
+struct CodeRow {
+  std::int64_t subject = 0;  // CustomerRow::row
+  std::string purpose;
+  InternalId id{};
+  Mac mac{};          // of the code, bound to id, subject, purpose and context (otp-mac)
+  Mac context_mac{};  // of the context alone: what spending a verified code compares
+  std::uint32_t key_version = 0;
+  std::int64_t created_ms = 0;
+  std::int64_t expires_ms = 0;  // of an open code; of a verified one: until when it can be spent
+  CodeState state = CodeState::kOpen;
+};
+
+// Counters of wrong attempts and of sent codes. `subject` is CustomerRow::row, or for one that is
+// not stored -1 - slot, where the slot is made of the keyed fingerprint's leading bits: so that
+// strangers' counters take bounded space; 0 is everybody together. `scope` is "otp:PURPOSE",
+// "secret:KIND", or "" for the subject as a whole.
+struct GuardRow {
+  std::int64_t subject = 0;
+  std::string scope;
+  Fingerprint fp{};            // whose, in a slot; all zero for stored subjects
+  std::uint32_t failures = 0;  // since the last lock or success; as a whole: since an unlock
+  std::int64_t locked_until_ms = 0;
+  std::int64_t last_failure_ms = 0;
+  std::int64_t window_start_ms = 0;  // of sends, or of everybody's failures
+  std::uint32_t window_used = 0;
+  std::int64_t last_send_ms = 0;
+};
+
+struct SecretRow {
+  std::int64_t subject = 0;  // CustomerRow::row
+  SecretKind kind = SecretKind::kPassword;
+  std::array<std::uint8_t, 16> salt{};
+  std::uint32_t memory_kib = 0, passes = 0, lanes = 0;  // of Argon2id
+  Sealed sealed;                                        // its 32-byte output under secret-enc
+  std::uint32_t key_version = 0;
+  std::int64_t created_ms = 0, changed_ms = 0;
+};
+
+// An act that one operator has asked for and another one has to ask for too.
+struct ApprovalRow {
+  std::string act;  // "client.release" and what of, as one text
+  std::string operator_name;
+  std::int64_t created_ms = 0;
+};
+
 // Lookups. A Reader belongs to one thread. Errors: kStoreFailed.
 class Reader {
  public:
@@ -103,7 +152,18 @@ class Reader {
   // Cards whose TTL ended before now_ms, at most `limit`, the longest ended first.
   [[nodiscard]] virtual base::Result<std::vector<CardRow>> expired_cards(std::int64_t now_ms,
                                                                          std::uint32_t limit) = 0;
-  // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "vault_id".
+  [[nodiscard]] virtual base::Result<std::optional<CodeRow>> code(std::int64_t subject,
+                                                                  std::string_view purpose) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<GuardRow>> guard(std::int64_t subject,
+                                                                    std::string_view scope) = 0;
+  // All of a subject's, by scope.
+  [[nodiscard]] virtual base::Result<std::vector<GuardRow>> guards(std::int64_t subject) = 0;
+  [[nodiscard]] virtual base::Result<std::optional<SecretRow>> secret(std::int64_t subject,
+                                                                      SecretKind kind) = 0;
+  [[nodiscard]] virtual base::Result<std::vector<Recipient>> recipients() = 0;  // by name
+  [[nodiscard]] virtual base::Result<std::vector<TokenId>> canaries() = 0;
+  [[nodiscard]] virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view act) = 0;
+  // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "boot_id".
   [[nodiscard]] virtual base::Result<std::optional<std::vector<std::uint8_t>>> value(
       std::string_view name) = 0;
 };
@@ -126,6 +186,27 @@ class Transaction : public Reader {
                                                            const IdempotencyRow& row) = 0;
   [[nodiscard]] virtual base::Result<void> put_client(const Client& client) = 0;  // insert/replace
   [[nodiscard]] virtual base::Result<void> put_key(const KeyRow& key) = 0;        // insert/replace
+  [[nodiscard]] virtual base::Result<void> put_code(const CodeRow& row) = 0;      // insert/replace
+  [[nodiscard]] virtual base::Result<void> delete_code(std::int64_t subject,
+                                                       std::string_view purpose) = 0;
+  // Codes whose time ended before now_ms, at most `limit`: returns how many.
+  [[nodiscard]] virtual base::Result<std::uint32_t> delete_ended_codes(std::int64_t now_ms,
+                                                                       std::uint32_t limit) = 0;
+  // After a reboot the clock can't be held against what it was (DESIGN section 8): no code stays
+  // open, and each lock that still held at now_ms holds until until_ms.
+  [[nodiscard]] virtual base::Result<void> delete_all_codes() = 0;
+  [[nodiscard]] virtual base::Result<void> restart_locks(std::int64_t now_ms,
+                                                         std::int64_t until_ms) = 0;
+  [[nodiscard]] virtual base::Result<void> put_guard(const GuardRow& row) = 0;  // insert/replace
+  [[nodiscard]] virtual base::Result<void> delete_guards(std::int64_t subject) = 0;
+  [[nodiscard]] virtual base::Result<void> put_secret(const SecretRow& row) = 0;  // insert/replace
+  [[nodiscard]] virtual base::Result<void> delete_secret(std::int64_t subject, SecretKind kind) = 0;
+  [[nodiscard]] virtual base::Result<void> put_recipient(const Recipient& row) = 0;
+  [[nodiscard]] virtual base::Result<void> delete_recipient(std::string_view name) = 0;
+  // Of an existing card; deleting the card deletes it too.
+  [[nodiscard]] virtual base::Result<void> put_canary(const TokenId& id) = 0;
+  [[nodiscard]] virtual base::Result<void> put_approval(const ApprovalRow& row) = 0;
+  [[nodiscard]] virtual base::Result<void> delete_approval(std::string_view act) = 0;
   [[nodiscard]] virtual base::Result<void> put_value(std::string_view name,
                                                      std::span<const std::uint8_t> value) = 0;
 };

@@ -177,7 +177,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
   if (item.known) {
     auto row = tx.card(*item.known);
     // An error would fail the whole group and latch the store: one damaged row stops nobody else.
-        if (!row && row.error().code == Code::kRecordDamaged) return failure_of(row.error());
+    if (!row && row.error().code == Code::kRecordDamaged) return failure_of(row.error());
     if (!row) return std::unexpected(row.error());
     if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
     if (!ttl_ended(**row, now)) {

@@ -30,8 +30,9 @@ struct Config {
   std::string admin_socket;
   hsm::TokenConfig hsm;
   core::Settings settings;
-  std::uint32_t queue = 4096;  // requests that wait; more get 503
-  std::uint32_t workers = 0;   // 0: one per HSM session
+  std::uint32_t queue = 4096;      // requests that wait; more get 503
+  std::uint32_t workers = 0;       // 0: one per HSM session
+  std::uint32_t slow_workers = 1;  // for Argon2id
   std::int64_t max_offline_ms = 0;
   std::vector<GateConfig> gates;
   std::vector<Operator> operators;  // empty: root and the daemon's own user

@@ -21,6 +21,7 @@ using core::Response;
 namespace {
 
 constexpr std::size_t kTake = 64;                 // operations per read transaction
+constexpr std::size_t kSlowBound = 64;            // some seconds of Argon2id
 constexpr std::uint32_t kUnknownPerSecond = 100;  // refusals of unregistered certificates
 
 std::int64_t monotonic_us() {
@@ -70,12 +71,13 @@ Engine::Engine(core::Services& services, core::Committer& committer, Metrics& me
       outboxes_(outboxes),
       policy_(services.clients),
       queue_(queue_bound),
+      slow_queue_(kSlowBound),
       // Request ids group events of one request; they start at the time so that restarts differ.
       next_request_(static_cast<std::uint64_t>(services.clock.now_ms()) << 20) {}
 
 Engine::~Engine() { stop(); }
 
-void Engine::start(unsigned workers, const MakeReader& make_reader) {
+void Engine::start(unsigned workers, unsigned slow_workers, const MakeReader& make_reader) {
   reserve_invocations();
   // The first blocks are durable before the first request: commits are done in their order.
   std::promise<void> reserved;
@@ -84,24 +86,32 @@ void Engine::start(unsigned workers, const MakeReader& make_reader) {
       [&](const base::Result<core::Receipt>&) { reserved.set_value(); }));
   reserved.get_future().wait();
   for (unsigned i = 0; i < workers; ++i) {
-    workers_.emplace_back([this, make_reader] { run(make_reader); });
+    workers_.emplace_back([this, make_reader] { run(queue_, kTake, make_reader); });
+  }
+  for (unsigned i = 0; i < slow_workers; ++i) {
+    workers_.emplace_back([this, make_reader] { run(slow_queue_, 1, make_reader); });
   }
 }
 
 void Engine::stop() {
   queue_.close();
+  slow_queue_.close();
   for (std::thread& worker : workers_) {
     if (worker.joinable()) worker.join();
   }
 }
 
-void Engine::run(const MakeReader& make_reader) {
+void Engine::run(WorkQueue& queue, std::size_t take, const MakeReader& make_reader) {
   const auto reader = make_reader();
   for (;;) {
-    auto operations = queue_.take(kTake);
+    auto operations = queue.take(take);
     if (operations.empty()) return;
     core::Reader& snapshot = reader->begin();
     for (auto& operation : operations) {
+      if (operation->awaits_finish()) {
+        operation->finish_and_respond();
+        continue;
+      }
       operation->prepare(snapshot);
       committer_.submit(std::move(operation));
     }
@@ -141,6 +151,7 @@ void Engine::reserve_invocations() {
 void Engine::enqueue(std::unique_ptr<core::Operation> operation, std::string_view name,
                      Reply reply) {
   const auto started = std::chrono::steady_clock::now();
+  WorkQueue& queue = operation->slow() ? slow_queue_ : queue_;
   operation->bind(
       next_request_.fetch_add(1, std::memory_order_relaxed),
       [this, name, started, reply = std::move(reply)](Response response) mutable {
@@ -148,10 +159,10 @@ void Engine::enqueue(std::unique_ptr<core::Operation> operation, std::string_vie
                          std::chrono::steady_clock::now() - started);
         reply(std::move(response));
       },
-      [this](std::unique_ptr<core::Operation> again) {
-        if (!queue_.push_again(again)) again->abandon({Code::kVaultUnavailable, 1});
+      [&queue](std::unique_ptr<core::Operation> again) {
+        if (!queue.push_again(again)) again->abandon({Code::kVaultUnavailable, 1});
       });
-  if (!queue_.push(operation)) {
+  if (!queue.push(operation)) {
     floods_.add("system", "", "overloaded");
     operation->abandon({Code::kOverloaded, 1});
   }

@@ -43,7 +43,9 @@ class Engine {
   Engine(const Engine&) = delete;             // threads hold its address
   Engine& operator=(const Engine&) = delete;  // threads hold its address
 
-  void start(unsigned workers, const MakeReader& make_reader);
+  // `slow_workers` run the operations that are slow() by themselves, so that they can't starve the
+  // others.
+  void start(unsigned workers, unsigned slow_workers, const MakeReader& make_reader);
   // Takes nothing more in, finishes what is queued. Idempotent.
   void stop();
 
@@ -51,7 +53,7 @@ class Engine {
   void submit(const core::Ceiling& gate, wire::GateRequest request, Reply reply);
 
  private:
-  void run(const MakeReader& make_reader);
+  void run(WorkQueue& queue, std::size_t take, const MakeReader& make_reader);
   void admit(core::Principal principal, const core::Ceiling& gate, const core::Caller& caller,
              core::Request request, Reply reply);
   void refuse(const core::Principal* principal, const core::Ceiling& gate,
@@ -68,6 +70,7 @@ class Engine {
   core::Policy policy_;
   core::RateLimiter rates_;
   WorkQueue queue_;
+  WorkQueue slow_queue_;
   std::atomic<std::uint64_t> next_request_;
   std::vector<std::thread> workers_;
 };

@@ -236,7 +236,7 @@ void Vault::load_budgets(core::Reader& reader) {
 
 void Vault::start() {
   const unsigned workers = config_.workers != 0 ? config_.workers : config_.hsm.sessions;
-  engine_->start(workers, [this] {
+  engine_->start(workers, config_.slow_workers, [this] {
     return std::make_unique<WorkerReader>(must(store_->make_reader(), "no reader"));
   });
 }

@@ -96,7 +96,7 @@ TEST(InitArgs, GetNssToLeaveTheTokenAlone) {
 // The key of C2SP's own example (signed-note): "PeterNeumann" with its hash.
 TEST(VerifierKey, IsThatOfTheNoteFormat) {
   const std::string known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-  hsm::SigningPublicKey key;
+  core::SigningPublicKey key;
   key.ed25519 = true;
   key.point = {0x1a, 0x5c, 0xd9, 0x07, 0x14, 0x3c, 0x38, 0x4c, 0x41, 0xe8, 0x30,
                0xc5, 0xbc, 0xe1, 0x2a, 0xa8, 0x81, 0x7e, 0xc5, 0x64, 0x9a, 0xaa,
