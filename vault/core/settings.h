@@ -18,7 +18,7 @@ struct CardPolicy {
   std::vector<std::string> countries;   // ISO 3166-1 alpha-2
   std::vector<std::string> currencies;  // ISO 4217 alpha-3
   // Reveals: sealed only, for a payment that the card's customer confirmed by a code with the same
-  // amount, currency and payee (purpose confirm_transaction), which is spent by it.
+  // amount, currency and payee (kConfirmingPurpose), which is spent by it.
   bool confirm = false;
 
   [[nodiscard]] bool country_allowed(std::string_view country) const {
@@ -36,6 +36,9 @@ struct OtpPurpose {
   std::uint8_t digits = 6;
   bool context = false;  // amount, currency and payee are required, else refused
 };
+
+// The purpose of codes that confirm a payment.
+inline constexpr std::string_view kConfirmingPurpose = "confirm_transaction";
 
 struct OtpSettings {
   std::map<std::string, OtpPurpose, std::less<>> purposes{

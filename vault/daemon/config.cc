@@ -1,9 +1,11 @@
 #include "vault/daemon/config.h"
 
-#include <toml++/toml.h>
 #include <algorithm>
 #include <set>
 #include <sstream>
+
+#include "vault/daemon/config_codes.h"
+#include "vault/daemon/config_section.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -11,81 +13,6 @@ namespace {
 using base::StartupError;
 
 constexpr std::int64_t kDayMs = 86'400'000;
-
-// A table of the file: every key that is asked for is known, what remains at the end is refused.
-class Section {
- public:
-  Section(const toml::table* table, std::string name, const std::string& path)
-      : table_(table), name_(std::move(name)), path_(path) {}
-
-  [[noreturn]] void refuse(std::string_view key, const toml::node* node,
-                           std::string_view what) const {
-    std::ostringstream text;
-    text << path_;
-    if (node != nullptr && node->source().begin) text << ":" << node->source().begin.line;
-    text << ": [" << name_ << "] " << key << ": " << what;
-    throw StartupError(text.str());
-  }
-
-  std::string text(std::string_view key, std::string fallback, bool required = false) {
-    const toml::node* node = find(key);
-    if (node == nullptr) {
-      if (required) refuse(key, table_, "is missing");
-      return fallback;
-    }
-    if (const auto value = node->value<std::string>(); value && node->is_string()) return *value;
-    refuse(key, node, "must be a string");
-  }
-
-  std::uint32_t number(std::string_view key, std::uint32_t fallback, std::uint32_t most) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return fallback;
-    const auto value = node->value<std::int64_t>();
-    if (!node->is_integer() || !value || *value < 0 || *value > most) {
-      refuse(key, node, "must be a whole number from 0 to " + std::to_string(most));
-    }
-    return static_cast<std::uint32_t>(*value);
-  }
-
-  bool flag(std::string_view key, bool fallback) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return fallback;
-    if (!node->is_boolean()) refuse(key, node, "must be true or false");
-    return *node->value<bool>();
-  }
-
-  std::vector<std::string> texts(std::string_view key, std::vector<std::string> fallback) {
-    const toml::node* node = find(key);
-    if (node == nullptr) return fallback;
-    std::vector<std::string> out;
-    if (!node->is_array()) refuse(key, node, "must be a list of strings");
-    for (const toml::node& item : *node->as_array()) {
-      if (!item.is_string()) refuse(key, node, "must be a list of strings");
-      out.push_back(*item.value<std::string>());
-    }
-    return out;
-  }
-
-  const toml::node* find(std::string_view key) {
-    known_.insert(std::string(key));
-    return table_ == nullptr ? nullptr : table_->get(key);
-  }
-
-  void refuse_unknown() const {
-    if (table_ == nullptr) return;
-    for (const auto& [key, node] : *table_) {
-      if (!known_.contains(std::string(key.str()))) {
-        refuse(key.str(), &node, "is not a known key (see vault.toml(5))");
-      }
-    }
-  }
-
- private:
-  const toml::table* table_;
-  std::string name_;
-  const std::string& path_;
-  std::set<std::string> known_;
-};
 
 void apply_override(toml::table& root, const std::string& text) {
   const auto equals = text.find('=');
@@ -113,14 +40,6 @@ void apply_override(toml::table& root, const std::string& text) {
   at->insert_or_assign(key, *parsed.get("v"));
 }
 
-const toml::table* sub_table(const toml::table& root, std::string_view name,
-                             const std::string& path) {
-  const toml::node* node = root.get(name);
-  if (node == nullptr) return nullptr;
-  if (!node->is_table()) throw StartupError(path + ": " + std::string(name) + " must be a section");
-  return node->as_table();
-}
-
 void read_policy(const toml::table& root, const std::string& path, core::Settings& settings) {
   Section policy(sub_table(root, "policy", path), "policy", path);
   settings.tokenize.countries = policy.texts("countries", settings.tokenize.countries);
@@ -144,6 +63,7 @@ void read_policy(const toml::table& root, const std::string& path, core::Setting
     core::CardPolicy& card = settings.purposes[std::string(name.str())];
     card.countries = purpose.texts("countries", {});
     card.currencies = purpose.texts("currencies", {});
+    card.confirm = purpose.flag("confirm", false);
     purpose.refuse_unknown();
   }
 }
@@ -184,9 +104,21 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
   admin.refuse_unknown();
 }
 
+// A purpose of reveals that wants a confirmed payment needs codes that confirm one.
+void require_confirming_code(const core::Settings& settings, const std::string& path) {
+  const auto code = settings.otp.purposes.find(core::kConfirmingPurpose);
+  if (code != settings.otp.purposes.end() && code->second.context) return;
+  for (const auto& [name, policy] : settings.purposes) {
+    if (!policy.confirm) continue;
+    throw StartupError(path + ": [policy.purpose." + name + "] confirm needs [otp.purpose." +
+                       std::string(core::kConfirmingPurpose) + "] with context = true");
+  }
+}
+
 Config from_table(const toml::table& root, const std::string& path) {
-  static const std::set<std::string_view> kSections = {"vault",  "hsm",   "policy", "limits",
-                                                       "reveal", "clock", "gate",   "admin"};
+  static const std::set<std::string_view> kSections = {"vault",  "hsm",  "policy",   "limits",
+                                                       "reveal", "otp",  "attempts", "secrets",
+                                                       "clock",  "gate", "admin"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -197,6 +129,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   Section vault(sub_table(root, "vault", path), "vault", path);
   config.data_dir = vault.text("data_dir", "", true);
   config.admin_socket = vault.text("admin_socket", "", true);
+  config.settings.issuer = vault.text("issuer", config.settings.issuer);
   vault.refuse_unknown();
 
   Section hsm(sub_table(root, "hsm", path), "hsm", path);
@@ -224,6 +157,10 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.settings.reveal.client_per_day = reveal.number("client_per_day", 5000, 1'000'000'000);
   config.settings.reveal.card_per_day = reveal.number("card_per_day", 20, 1'000'000'000);
   reveal.refuse_unknown();
+  read_codes(root, path, config.settings);
+  read_attempts(root, path, config.settings);
+  config.slow_workers = read_secrets(root, path, config.settings);
+  require_confirming_code(config.settings, path);
 
   Section clock(sub_table(root, "clock", path), "clock", path);
   config.max_offline_ms = clock.number("max_offline_days", 30, 3650) * kDayMs;
