@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,8 @@ namespace cardvault::core {
 struct CardPolicy {
   std::vector<std::string> countries;   // ISO 3166-1 alpha-2
   std::vector<std::string> currencies;  // ISO 4217 alpha-3
-  // Reveals: sealed only, for a payment that the card's customer confirmed by a code with the same
-  // amount, currency and payee (kConfirmingPurpose), which is spent by it.
-  bool confirm = false;
+  // Sealed reveals: instead of Settings::confirm_sealed.
+  std::optional<bool> confirm = std::nullopt;
 
   [[nodiscard]] bool country_allowed(std::string_view country) const {
     return countries.empty() || std::ranges::find(countries, country) != countries.end();
@@ -77,10 +77,19 @@ struct Settings {
   std::uint32_t rate_per_s = 2000;               // per client, items; 0: no limit
   std::uint32_t numeric_misses_per_minute = 30;  // per client; then numeric look-ups wait
   RevealLimits reveal{1000, 5000, 20};
+  // A sealed reveal is for a payment that the card's customer has confirmed: by a code
+  // (kConfirmingPurpose) with the same amount, currency and payee, which is spent by it.
+  bool confirm_sealed = true;
   std::string issuer = "cardvault";  // `iss` of sealed data and receipts
   OtpSettings otp;
   AttemptSettings attempts;
   SecretSettings secrets;
+
+  [[nodiscard]] bool needs_confirmation(std::string_view purpose) const {
+    const auto policy = purposes.find(std::string(purpose));
+    return policy == purposes.end() ? confirm_sealed
+                                    : policy->second.confirm.value_or(confirm_sealed);
+  }
 };
 
 }  // namespace cardvault::core

@@ -7,6 +7,7 @@
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/stored_state.h"
 
 namespace cardvault::daemon {
 
@@ -134,7 +135,7 @@ wire::AdminAnswer AdminService::bin_import(const Call& call) {
   const auto value = table->serialize();
   if (auto ok = vault_.commit([&](core::Transaction& tx, core::EventSink& events) {
         events.add(done);
-        return tx.put_value("bin_table", value);
+        return tx.put_value(kBinTableValue, value);
       });
       !ok) {
     return failed(ok.error());

@@ -52,6 +52,7 @@ void read_policy(const toml::table& root, const std::string& path, core::Setting
       settings.bin_digits_stored != 8) {
     policy.refuse("bin_digits_stored", policy.find("bin_digits_stored"), "must be 0, 6 or 8");
   }
+  settings.confirm_sealed = policy.flag("confirm_sealed", settings.confirm_sealed);
   const toml::node* purposes = policy.find("purpose");
   policy.refuse_unknown();
   if (purposes == nullptr) return;
@@ -63,7 +64,7 @@ void read_policy(const toml::table& root, const std::string& path, core::Setting
     core::CardPolicy& card = settings.purposes[std::string(name.str())];
     card.countries = purpose.texts("countries", {});
     card.currencies = purpose.texts("currencies", {});
-    card.confirm = purpose.flag("confirm", false);
+    card.confirm = purpose.flag("confirm", settings.confirm_sealed);
     purpose.refuse_unknown();
   }
 }
@@ -104,15 +105,16 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
   admin.refuse_unknown();
 }
 
-// A purpose of reveals that wants a confirmed payment needs codes that confirm one.
+// Sealed reveals that want a confirmed payment need codes that confirm one.
 void require_confirming_code(const core::Settings& settings, const std::string& path) {
+  const bool wanted =
+      settings.confirm_sealed || std::ranges::any_of(settings.purposes, [](const auto& purpose) {
+        return purpose.second.confirm.value_or(false);
+      });
   const auto code = settings.otp.purposes.find(core::kConfirmingPurpose);
-  if (code != settings.otp.purposes.end() && code->second.context) return;
-  for (const auto& [name, policy] : settings.purposes) {
-    if (!policy.confirm) continue;
-    throw StartupError(path + ": [policy.purpose." + name + "] confirm needs [otp.purpose." +
-                       std::string(core::kConfirmingPurpose) + "] with context = true");
-  }
+  if (!wanted || (code != settings.otp.purposes.end() && code->second.context)) return;
+  throw StartupError(path + ": [policy] confirm_sealed needs [otp.purpose." +
+                     std::string(core::kConfirmingPurpose) + "] with context = true");
 }
 
 Config from_table(const toml::table& root, const std::string& path) {

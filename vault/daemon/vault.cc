@@ -8,10 +8,10 @@
 #include <future>
 
 #include "protocol/wire/codec.h"
-#include "vault/audit/event_codec.h"
 #include "vault/base/log.h"
-#include "vault/core/text_form.h"
 #include "vault/daemon/announcement.h"
+#include "vault/daemon/stored_state.h"
+#include "vault/seal/jose_sealer.h"
 
 namespace cardvault::daemon {
 
@@ -19,31 +19,6 @@ using base::Code;
 using base::StartupError;
 
 namespace {
-
-constexpr std::string_view kBinTableValue = "bin_table";
-constexpr std::string_view kClockValue = "clock_high_water";
-constexpr std::string_view kRevealValue = "reveal_budget";
-constexpr std::size_t kReplayLines = 4096;
-
-void append_u64(std::vector<std::uint8_t>& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8)
-    out.push_back(static_cast<std::uint8_t>(value >> shift));
-}
-
-std::uint64_t read_u64(std::span<const std::uint8_t> bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < 8 && i < bytes.size(); ++i)
-    value |= std::uint64_t{bytes[i]} << (8 * i);
-  return value;
-}
-
-template <class T>
-T must(base::Result<T> result, const char* what) {
-  if (result) return std::move(*result);
-  throw StartupError(std::string(what) + " (" + result.error().operation + ", " +
-                     std::string(base::code_name(result.error().code)) + " " +
-                     std::to_string(result.error().number) + "): run `cardvault doctor`");
-}
 
 core::ValueCodec wire_codec() {
   return {[](const core::Tokenize& request) {
@@ -54,6 +29,14 @@ core::ValueCodec wire_codec() {
               copy.items.push_back({item.pan.clone(), item.expiry, item.customer.clone(),
                                     item.format, item.ttl_s, item.metadata});
             }
+            wire::encode(out, 0, core::Caller{}, core::Request(std::move(copy)));
+            return out;
+          },
+          [](const core::OtpSeal& request) {
+            base::SecretBuffer out;
+            core::OtpSeal copy{
+                request.subject.clone(), request.purpose, request.context, request.recipient,
+                request.clear,           request.ttl_s,   request.digits,  ""};
             wire::encode(out, 0, core::Caller{}, core::Request(std::move(copy)));
             return out;
           },
@@ -83,6 +66,7 @@ Vault::Vault(Config config)
       store_(open_store()),
       clock_(open_clock()),
       crypto_(open_token()),
+      sealer_(std::make_unique<seal::JoseSealer>(*crypto_, keys_)),
       services_{.crypto = *crypto_,
                 .clock = *clock_,
                 .clients = clients_,
@@ -92,12 +76,14 @@ Vault::Vault(Config config)
                 .idempotency = idempotency_,
                 .misses = misses_,
                 .customers = customers_,
+                .sealer = *sealer_,
+                .recipients = recipients_,
                 .codec = wire_codec(),
                 .metrics_text = [this] { return metrics_.text(); },
                 .alarm_raised = [this](std::string_view what) { count_alarm(what); }} {
   services_.settings.store(std::make_shared<const core::Settings>(config_.settings));
   const auto reader = must(store_->make_reader(), "the database can't be read");
-  clients_.load(must(reader->clients(), "the clients can't be read"));
+  load_images(*reader);
   load_keys(*reader);
   load_budgets(*reader);
   if (auto bins = must(reader->value(kBinTableValue), "the BIN table can't be read")) {
@@ -119,11 +105,12 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
   options.on_recovered = [this] {
     // A failed group may be durable all the same: a client revoked in it must be so in memory too.
     // Counters of reveals may hold some whose events were lost: that errs on the safe side.
-    const auto reader = store_->make_reader();
-    if (auto clients = reader ? (*reader)->clients() : std::unexpected(reader.error())) {
-      clients_.load(std::move(*clients));
-    } else {
-      base::log(base::Level::kError, "the clients could not be read again", clients.error());
+    auto reader = store_->make_reader();
+    try {
+      load_images(*must(std::move(reader), "the database can't be read"));
+    } catch (const StartupError& error) {
+      base::log(base::Level::kError, "clients and recipients could not be read again",
+                {{"why", error.what()}});
     }
     base::log(base::Level::kNotice, "the store works again");
   };
@@ -174,67 +161,8 @@ void Vault::token_stuck(std::chrono::milliseconds age) {
   ::_exit(70);
 }
 
-void Vault::load_keys(core::Reader& reader) {
-  const auto rows = must(reader.keys(), "the key registry can't be read");
-  const auto present = crypto_->keys();
-  for (const core::KeyRow& row : rows) {
-    if (row.state == core::KeyState::kDestroyed) continue;
-    // While the token is away nothing can be said about its keys; recovery compares them then.
-    if (!present.empty() && std::ranges::find(present, row.key) == present.end()) {
-      throw StartupError("the token has no key " + core::key_label(row.key) +
-                         " which the database says it has: this is another token, or the key was "
-                         "destroyed. Run `cardvault doctor`");
-    }
-    invocations_.load(row.key, row.invocations_reserved);
-    if (row.state == core::KeyState::kActive) keys_.set(row.key);
-  }
-  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex,
-                                         core::KeyPurpose::kIdIndex, core::KeyPurpose::kIdEnc}) {
-    if (keys_.get(purpose).version == 0) {
-      throw StartupError("the vault has no active key " +
-                         std::string(core::key_purpose_name(purpose)) +
-                         ": make the vault with `cardvault init`");
-    }
-  }
-}
-
-void Vault::load_budgets(core::Reader& reader) {
-  std::uint64_t from = 0;
-  if (const auto snapshot = must(reader.value(kRevealValue), "the budgets can't be read");
-      snapshot && snapshot->size() >= 8) {
-    from = read_u64(*snapshot);
-    if (!reveals_.restore(std::span(*snapshot).subspan(8))) {
-      throw StartupError("the snapshot of the reveal budgets is damaged: restore a backup");
-    }
-  }
-  const auto log = must(store_->make_event_reader(), "the log can't be read");
-  for (;;) {
-    const auto lines = must(log->read(from, kReplayLines), "the log can't be read");
-    if (lines.empty()) return;
-    for (const store::LogLine& line : lines) {
-      from = line.seq + 1;
-      // Cheap first: most lines are none of these.
-      const bool release = line.json.find("\"op\":\"client.release\"") != std::string::npos;
-      if (!release && line.json.find("\"op\":\"detokenize\"") == std::string::npos) continue;
-      const auto event = must(audit::parse_event(line.json, nullptr), "the log is damaged");
-      if (release) {
-        reveals_.reset(event.resource);
-        continue;
-      }
-      const bool allowed = event.outcome == "ok";
-      const bool refused = event.outcome == base::code_name(Code::kRevealBudgetExhausted);
-      auto token = core::Token::parse(event.resource);
-      if ((!allowed && !refused) || !token || !event.actor.starts_with("client:")) continue;
-      core::TokenId id = token->id();
-      for (const auto& [key, value] : event.details) {
-        if (key == "card" && !core::from_hex(value, id.bytes)) continue;
-      }
-      reveals_.replay(event.actor.substr(7), id, allowed, event.time_ms);
-    }
-  }
-}
-
 void Vault::start() {
+  note_boot();
   const unsigned workers = config_.workers != 0 ? config_.workers : config_.hsm.sessions;
   engine_->start(workers, config_.slow_workers, [this] {
     return std::make_unique<WorkerReader>(must(store_->make_reader(), "no reader"));
@@ -304,22 +232,6 @@ void Vault::alarm(std::string_view what, std::vector<std::pair<std::string, std:
 void Vault::count_alarm(std::string_view what) {
   metrics_.alarm(what);
   base::log(base::Level::kError, "alarm", {{"kind", what}});
-}
-
-void Vault::save_state() {
-  const auto saved =
-      commit([this](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
-        std::vector<std::uint8_t> mark;
-        append_u64(mark, static_cast<std::uint64_t>(clock_->now_ms()));
-        if (auto ok = tx.put_value(kClockValue, mark); !ok) return ok;
-        // Reveals are charged in apply(), on this thread: the counters hold every event up to here.
-        std::vector<std::uint8_t> budgets;
-        append_u64(budgets, events.next_seq());
-        const auto bytes = reveals_.serialize(clock_->now_ms());
-        budgets.insert(budgets.end(), bytes.begin(), bytes.end());
-        return tx.put_value(kRevealValue, budgets);
-      });
-  if (!saved) base::log(base::Level::kWarning, "the vault's state was not saved", saved.error());
 }
 
 std::vector<std::string> Vault::apply(const Config& config) {

@@ -68,8 +68,10 @@ class Vault {
   [[nodiscard]] std::unique_ptr<store::SqliteStore> open_store();
   [[nodiscard]] std::unique_ptr<core::VaultClock> open_clock();
   [[nodiscard]] std::unique_ptr<hsm::TokenCrypto> open_token();
+  void load_images(core::Reader& reader);
   void load_keys(core::Reader& reader);
   void load_budgets(core::Reader& reader);
+  void note_boot();
   void count_alarm(std::string_view what);
   void token_changed(const hsm::HsmEvent& change);
   [[noreturn]] void token_stuck(std::chrono::milliseconds age);
@@ -83,6 +85,7 @@ class Vault {
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<core::VaultClock> clock_;
   core::ClientDirectory clients_;
+  core::RecipientDirectory recipients_;
   core::RevealBudget reveals_;
   core::InvocationMeter invocations_;
   core::ActiveKeys keys_;
@@ -90,6 +93,7 @@ class Vault {
   core::MissGuard misses_;
   core::CustomerCache customers_;
   std::unique_ptr<hsm::TokenCrypto> crypto_;
+  std::unique_ptr<core::Sealer> sealer_;
   core::Services services_;
   std::unique_ptr<Engine> engine_;
   bool stopped_ = false;
