@@ -59,6 +59,7 @@ struct WriteItem {
   void operator()(const core::CardView& card) const { write_tokenized(out, card); }
   void operator()(const core::Revealed& revealed) const { write_revealed(out, revealed); }
   void operator()(const core::Masked& masked) const { write_masked(out, masked); }
+  void operator()(const core::SealedCard& card) const { write_sealed(out, card); }
   void operator()(const core::Failure& failure) const {
     out.open('{');
     out.key("error");
@@ -94,6 +95,10 @@ void write_problem(JsonWriter& out, const core::Failure& failure) {
   if (failure.retry_after_s != 0) {
     out.key("retry_after");
     out.number(failure.retry_after_s);
+  }
+  if (failure.attempts_left >= 0) {
+    out.key("attempts_left");
+    out.number(static_cast<std::uint64_t>(failure.attempts_left));
   }
   out.close('}');
 }
@@ -136,6 +141,12 @@ void write_masked(JsonWriter& out, const core::Masked& masked) {
   out.close('}');
 }
 
+void write_sealed(JsonWriter& out, const core::SealedCard& card) {
+  out.open('{');
+  out.field("sealed", card.sealed);
+  out.close('}');
+}
+
 void write_items(JsonWriter& out, const core::TokenizeAnswer& answer) { write_batch(out, answer); }
 void write_items(JsonWriter& out, const core::DetokenizeAnswer& answer) {
   write_batch(out, answer);
@@ -169,6 +180,28 @@ void write_whoami(JsonWriter& out, const core::WhoamiAnswer& answer) {
     out.close('}');
   }
   out.close(']');
+  out.close('}');
+}
+
+void write_otp_sealed(JsonWriter& out, const core::OtpSealedAnswer& answer) {
+  out.open('{');
+  out.field("id", answer.id);
+  if (answer.sealed.empty()) {
+    out.field("code", answer.code.expose());
+  } else {
+    out.field("sealed", answer.sealed);
+  }
+  time_field(out, "expires_at", answer.expires_ms);
+  out.key("resend_after");
+  out.number(answer.resend_after_s);
+  out.close('}');
+}
+
+void write_verified(JsonWriter& out, const core::VerifiedAnswer& answer) {
+  out.open('{');
+  out.key("verified");
+  out.boolean(true);
+  out.field("receipt", answer.receipt);
   out.close('}');
 }
 

@@ -232,6 +232,95 @@ const Problem& problem_of(base::Code code) noexcept {
       static constexpr Problem p{423, "The customer is frozen", "Ask the vault's operators."};
       return p;
     }
+    case kInvalidSubject: {
+      static constexpr Problem p{
+          422, "The subject is not valid",
+          "Send an identifier of 1 to 128 bytes without control characters."};
+      return p;
+    }
+    case kInvalidContext: {
+      static constexpr Problem p{
+          422, "The payment is not valid, or this purpose needs one",
+          "Send a context with a whole amount in minor units, a currency of three capital letters "
+          "and a payee of 1 to 128 bytes."};
+      return p;
+    }
+    case kOtpPurposeUnknown: {
+      static constexpr Problem p{422, "There are no codes for this purpose",
+                                 "Send one of the purposes that the vault is configured for."};
+      return p;
+    }
+    case kVerificationFailed: {
+      static constexpr Problem p{
+          403, "What was entered does not verify",
+          "Have it entered again, or a new code sent; attempts_left says how often."};
+      return p;
+    }
+    case kLocked: {
+      static constexpr Problem p{423, "Too many wrong attempts: locked for a while",
+                                 "Wait as long as Retry-After says."};
+      return p;
+    }
+    case kSubjectBlocked: {
+      static constexpr Problem p{423, "The subject is blocked after too many wrong attempts",
+                                 "Ask the vault's operators to unlock it."};
+      return p;
+    }
+    case kFailureBudgetExhausted: {
+      static constexpr Problem p{429, "Too many wrong attempts by all subjects together",
+                                 "Wait as long as Retry-After says; the vault's operators know."};
+      return p;
+    }
+    case kResendTooSoon: {
+      static constexpr Problem p{429, "The last code was sent a moment ago",
+                                 "Wait as long as Retry-After says."};
+      return p;
+    }
+    case kSendLimitReached: {
+      static constexpr Problem p{429, "The subject was sent as many codes as are allowed",
+                                 "Wait as long as Retry-After says."};
+      return p;
+    }
+    case kConfirmationRequired: {
+      static constexpr Problem p{
+          403, "This needs a verified code first",
+          "Seal a code with the same subject and context, have it verified, then ask again; a "
+          "verified code counts once."};
+      return p;
+    }
+    case kSecretTooWeak: {
+      static constexpr Problem p{
+          422, "The secret is too short, too common or of a wrong form",
+          "Have a longer or less common one chosen; a quick code has a fixed number of digits."};
+      return p;
+    }
+    case kAlreadyEnrolled: {
+      static constexpr Problem p{409, "The subject has a secret of this kind",
+                                 "Change it, or remove it first."};
+      return p;
+    }
+    case kNotEnrolled: {
+      static constexpr Problem p{404, "The subject has no secret of this kind",
+                                 "Enroll one first."};
+      return p;
+    }
+    case kRecipientUnknown: {
+      static constexpr Problem p{
+          422, "There is no such recipient",
+          "Ask the vault's operators to register it with `cardvault recipient add`."};
+      return p;
+    }
+    case kRecipientNotAllowed: {
+      static constexpr Problem p{403, "This recipient is not sent such data",
+                                 "Ask the vault's operators what the recipient may be sent."};
+      return p;
+    }
+    case kRecipientExpired: {
+      static constexpr Problem p{
+          422, "The recipient's certificate is not valid now",
+          "Ask the vault's operators to register the recipient's new certificate."};
+      return p;
+    }
     case kIdempotencyMismatch: {
       static constexpr Problem p{422, "The Idempotency-Key was used with another body",
                                  "Send a new key with a new request."};
@@ -327,6 +416,11 @@ const Problem& problem_of(base::Code code) noexcept {
     }
     case kNotAllowed: {
       static constexpr Problem p{403, "This is not allowed", "Ask the vault's operators."};
+      return p;
+    }
+    case kApprovalNeeded: {
+      static constexpr Problem p{409, "Another operator has to ask for the same",
+                                 "Have a second operator run the same command."};
       return p;
     }
   }

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kHeadRoom = 512;  // the longest head, with room to spare
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kProblemJson = "application/problem+json";
+constexpr std::string_view kJwkSet = "application/jwk-set+json";  // RFC 7517 section 8.5.2
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
 
 // Text of bounded length, on the stack.
@@ -112,6 +113,8 @@ class ReplyWriter {
       return problem(*failure);
     } else if (const auto* masked = std::get_if<core::Masked>(&answer.items.front())) {
       write_masked(out, *masked);
+    } else if (const auto* sealed = std::get_if<core::SealedCard>(&answer.items.front())) {
+      write_sealed(out, *sealed);
     } else {
       write_revealed(out, std::get<core::Revealed>(answer.items.front()));
     }
@@ -141,6 +144,20 @@ class ReplyWriter {
     JsonWriter out = json();
     write_ready(out, answer);
     return finish(answer.ready ? 200 : 503, kJson, answer.ready ? 0 : 1);
+  }
+  Reply operator()(const core::OtpSealedAnswer& answer) {
+    JsonWriter out = json();
+    write_otp_sealed(out, answer);
+    return finish(200, kJson);
+  }
+  Reply operator()(const core::VerifiedAnswer& answer) {
+    JsonWriter out = json();
+    write_verified(out, answer);
+    return finish(200, kJson);
+  }
+  Reply operator()(const core::JwksAnswer& answer) {
+    append(answer.json);
+    return finish(200, kJwkSet);
   }
 
  private:

@@ -17,6 +17,7 @@ struct PutAnswer {
   void operator()(const core::Failure& a) const {
     out.u8(static_cast<std::uint8_t>(a.code));
     out.number(a.retry_after_s);
+    out.number(static_cast<std::uint32_t>(a.attempts_left));
   }
   void operator()(const core::CardView& a) const {
     for (const auto* text :
@@ -76,6 +77,16 @@ struct PutAnswer {
     out.text(a.state);
     put(a.notes);
   }
+  void operator()(const core::SealedCard& a) const { out.text(a.sealed); }
+  void operator()(const core::OtpSealedAnswer& a) const {
+    out.text(a.id);
+    out.text(a.sealed);
+    out.text(a.code.expose());
+    out.i64(a.expires_ms);
+    out.number(a.resend_after_s);
+  }
+  void operator()(const core::VerifiedAnswer& a) const { out.text(a.receipt); }
+  void operator()(const core::JwksAnswer& a) const { out.long_text(a.json); }
 };
 
 template <class Bytes>
@@ -88,6 +99,8 @@ core::Failure get_failure(Reader& in) {
   core::Failure a;
   a.code = static_cast<base::Code>(in.u8_below(static_cast<unsigned>(base::kLastCode) + 1));
   a.retry_after_s = in.number<std::uint32_t>();
+  a.attempts_left = static_cast<std::int32_t>(in.number<std::uint32_t>());
+  if (a.attempts_left < -1) in.spoil();
   return a;
 }
 
@@ -116,7 +129,8 @@ core::TokenizeOutcome get_tokenized(Reader& in) {
 }
 
 core::DetokenizeOutcome get_detokenized(Reader& in) {
-  const std::uint8_t kind = in.u8_below(3);
+  const std::uint8_t kind = in.u8_below(4);
+  if (kind == 3) return core::SealedCard{std::string(in.text())};
   if (kind == 2) return get_failure(in);
   if (kind == 1) {
     core::Masked masked;
@@ -134,7 +148,7 @@ template <class Batch, class GetItem>
 core::Answer get_items(Reader& in, GetItem get_item) {
   Batch a;
   a.batch = in.flag();
-  a.items.resize(in.count(5, core::kMaxBatch));
+  a.items.resize(in.count(3, core::kMaxBatch));
   for (auto& item : a.items) item = get_item(in);
   if (a.batch ? a.items.empty() : a.items.size() != 1) in.spoil();
   return a;
@@ -177,6 +191,16 @@ core::Answer get_ready(Reader& in) {
   return a;
 }
 
+core::Answer get_otp_sealed(Reader& in) {
+  core::OtpSealedAnswer a;
+  a.id = in.text();
+  a.sealed = in.text();
+  a.code = base::SecretText(in.text());
+  a.expires_ms = in.i64();
+  a.resend_after_s = in.number<std::uint32_t>();
+  return a;
+}
+
 // In the order of core::Answer, whose index is the tag.
 core::Answer get_answer(Reader& in) {
   switch (in.u8_below(std::variant_size_v<core::Answer>)) {
@@ -196,12 +220,19 @@ core::Answer get_answer(Reader& in) {
       return get_whoami(in);
     case 7:
       return core::MetricsAnswer{std::string(in.long_text())};
-    default:
+    case 8:
       return get_ready(in);
+    case 9:
+      return get_otp_sealed(in);
+    case 10:
+      return core::VerifiedAnswer{std::string(in.text())};
+    default:
+      return core::JwksAnswer{std::string(in.long_text())};
   }
 }
 static_assert(std::is_same_v<std::variant_alternative_t<8, core::Answer>, core::ReadyAnswer> &&
-              std::variant_size_v<core::Answer> == 9);
+              std::is_same_v<std::variant_alternative_t<11, core::Answer>, core::JwksAnswer> &&
+              std::variant_size_v<core::Answer> == 12);
 
 }  // namespace
 

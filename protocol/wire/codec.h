@@ -13,6 +13,10 @@
 
 namespace cardvault::wire {
 
+// What is sealed is long (up to 4 KiB a card): so many of a Detokenize's items fit into the frame
+// of its answer.
+inline constexpr std::size_t kMaxSealedBatch = 250;
+
 struct Hello {
   std::uint32_t version = kProtocolVersion;
   std::string name;  // "cardvaultd", "web", …

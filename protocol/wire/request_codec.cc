@@ -28,6 +28,23 @@ core::Caller get_caller(Reader& in) {
   return caller;
 }
 
+void put(Out& out, const std::optional<core::PaymentContext>& context) {
+  out.flag(context.has_value());
+  if (!context) return;
+  out.number(context->amount);
+  out.text(context->currency);
+  out.text(context->payee);
+}
+
+std::optional<core::PaymentContext> get_context(Reader& in) {
+  if (!in.flag()) return std::nullopt;
+  core::PaymentContext context;
+  context.amount = in.number<std::uint64_t>();
+  context.currency = in.text();
+  context.payee = in.text();
+  return context;
+}
+
 struct PutRequest {
   Out& out;
 
@@ -55,6 +72,8 @@ struct PutRequest {
       out.text(item.token);
       out.text(item.purpose);
       out.flag(item.mask);
+      out.text(item.recipient);
+      put(out, item.context);
     }
   }
   void operator()(const core::CardsSearch& r) const {
@@ -79,6 +98,40 @@ struct PutRequest {
     out.text(r.reason);
     out.number(r.count);
   }
+  void operator()(const core::OtpSeal& r) const {
+    out.text(r.subject.expose());
+    out.text(r.purpose);
+    put(out, r.context);
+    out.text(r.recipient);
+    out.flag(r.clear);
+    out.number(r.ttl_s);
+    out.u8(r.digits);
+    out.text(r.idempotency_key);
+  }
+  void operator()(const core::OtpVerify& r) const {
+    out.text(r.subject.expose());
+    out.text(r.purpose);
+    put(out, r.context);
+    out.text(r.code.expose());
+  }
+  void operator()(const core::OtpCancel& r) const {
+    out.text(r.subject.expose());
+    out.text(r.purpose);
+  }
+  void subject(const base::SecretText& subject, core::SecretKind kind) const {
+    out.text(subject.expose());
+    out.u8(static_cast<std::uint8_t>(kind));
+  }
+  template <class WithSecret>
+  void with_secret(const WithSecret& r) const {
+    subject(r.subject, r.kind);
+    out.text(r.secret.expose());
+  }
+  void operator()(const core::SecretEnroll& r) const { with_secret(r); }
+  void operator()(const core::SecretVerify& r) const { with_secret(r); }
+  void operator()(const core::SecretChange& r) const { with_secret(r); }
+  void operator()(const core::SecretRemove& r) const { subject(r.subject, r.kind); }
+  void operator()(const core::JwksRead&) const {}
 };
 
 core::Tokenize get_tokenize(Reader& in) {
@@ -105,12 +158,18 @@ core::Tokenize get_tokenize(Reader& in) {
 core::Detokenize get_detokenize(Reader& in) {
   core::Detokenize r;
   r.batch = in.flag();
-  r.items.resize(in.count(5, core::kMaxBatch));
+  r.items.resize(in.count(8, core::kMaxBatch));
+  std::size_t sealed = 0;
   for (core::DetokenizeItem& item : r.items) {
     item.token = in.text();
     item.purpose = in.text();
     item.mask = in.flag();
+    item.recipient = in.text();
+    item.context = get_context(in);
+    if (item.recipient.empty() ? item.context.has_value() : item.mask) in.spoil();
+    if (!item.recipient.empty()) ++sealed;
   }
+  if (sealed > kMaxSealedBatch) in.spoil();
   if (r.batch ? r.items.empty() : r.items.size() != 1) in.spoil();
   return r;
 }
@@ -144,6 +203,51 @@ core::Flood get_flood(Reader& in) {
   return r;
 }
 
+core::OtpSeal get_otp_seal(Reader& in) {
+  core::OtpSeal r;
+  r.subject = base::SecretText(in.text());
+  r.purpose = in.text();
+  r.context = get_context(in);
+  r.recipient = in.text();
+  r.clear = in.flag();
+  r.ttl_s = in.number<std::uint32_t>();
+  r.digits = in.u8();
+  r.idempotency_key = in.text();
+  if (r.clear != r.recipient.empty()) in.spoil();  // exactly one of them
+  return r;
+}
+
+core::OtpVerify get_otp_verify(Reader& in) {
+  core::OtpVerify r;
+  r.subject = base::SecretText(in.text());
+  r.purpose = in.text();
+  r.context = get_context(in);
+  r.code = base::SecretText(in.text());
+  return r;
+}
+
+core::OtpCancel get_otp_cancel(Reader& in) {
+  core::OtpCancel r;
+  r.subject = base::SecretText(in.text());
+  r.purpose = in.text();
+  return r;
+}
+
+template <class SecretRequest>
+SecretRequest get_subject(Reader& in) {
+  SecretRequest r;
+  r.subject = base::SecretText(in.text());
+  r.kind = static_cast<core::SecretKind>(in.u8_below(2));
+  return r;
+}
+
+template <class WithSecret>
+WithSecret get_with_secret(Reader& in) {
+  auto r = get_subject<WithSecret>(in);
+  r.secret = base::SecretText(in.text());
+  return r;
+}
+
 // In the order of core::Request, whose index is the tag.
 core::Request get_request(Reader& in) {
   switch (in.u8_below(std::variant_size_v<core::Request>)) {
@@ -167,12 +271,30 @@ core::Request get_request(Reader& in) {
       return core::ReadyCheck{};
     case 9:
       return get_refused(in);
-    default:
+    case 10:
       return get_flood(in);
+    case 11:
+      return get_otp_seal(in);
+    case 12:
+      return get_otp_verify(in);
+    case 13:
+      return get_otp_cancel(in);
+    case 14:
+      return get_with_secret<core::SecretEnroll>(in);
+    case 15:
+      return get_with_secret<core::SecretVerify>(in);
+    case 16:
+      return get_with_secret<core::SecretChange>(in);
+    case 17:
+      return get_subject<core::SecretRemove>(in);
+    default:
+      return core::JwksRead{};
   }
 }
 static_assert(std::is_same_v<std::variant_alternative_t<10, core::Request>, core::Flood> &&
-              std::variant_size_v<core::Request> == 11);
+              std::is_same_v<std::variant_alternative_t<14, core::Request>, core::SecretEnroll> &&
+              std::is_same_v<std::variant_alternative_t<18, core::Request>, core::JwksRead> &&
+              std::variant_size_v<core::Request> == 19);
 
 }  // namespace
 

@@ -32,6 +32,35 @@ core::TokenizeItem tokenize_item(std::string_view pan) {
   return item;
 }
 
+core::PaymentContext payment() { return {1'000'000'000'000'000U, "KZT", "Kazakh\xc2\xa0Telecom"}; }
+
+core::DetokenizeItem item(std::string token, std::string purpose, bool mask,
+                          std::string recipient = "",
+                          std::optional<core::PaymentContext> context = std::nullopt) {
+  return {std::move(token), std::move(purpose), mask, std::move(recipient), std::move(context)};
+}
+
+core::OtpSeal otp_seal() {
+  core::OtpSeal r;
+  r.subject = base::SecretText("+77010000001");
+  r.purpose = "confirm_transaction";
+  r.context = payment();
+  r.recipient = "sms-gateway";
+  r.ttl_s = 300;
+  r.digits = 8;
+  r.idempotency_key = "k-2";
+  return r;
+}
+
+template <class WithSecret>
+WithSecret with_secret() {
+  WithSecret r;
+  r.subject = base::SecretText("+77010000001");
+  r.kind = core::SecretKind::kQuickCode;
+  r.secret = base::SecretText("4711");
+  return r;
+}
+
 std::vector<core::Request> requests() {
   std::vector<core::Request> all;
   core::Tokenize tokenize;
@@ -43,8 +72,9 @@ std::vector<core::Request> requests() {
   batch.items.push_back(tokenize_item("5555555555554444"));
   batch.items.emplace_back();
   all.emplace_back(std::move(batch));
-  all.emplace_back(core::Detokenize{{{"tok_1", "payment", true}}, false});
-  all.emplace_back(core::Detokenize{{{"tok_1", "payment", true}, {"tok_2", "", false}}, true});
+  all.emplace_back(core::Detokenize{{item("tok_1", "payment", true)}, false});
+  all.emplace_back(
+      core::Detokenize{{item("tok_1", "payment", true), item("tok_2", "", false)}, true});
   core::CardsSearch search;
   search.customer = base::SecretText("+77010000001");
   search.after = "cursor";
@@ -57,7 +87,45 @@ std::vector<core::Request> requests() {
   all.emplace_back(core::ReadyCheck{});
   all.emplace_back(core::Refused{base::Code::kInvalidJson, "tokenize"});
   all.emplace_back(core::Flood{"192.0.2.9", "tls_handshake", 12345678901234U});
+  all.emplace_back(core::Detokenize{
+      {item("tok_1", "payment", false, "acquirer", payment()),
+       item("tok_2", "payment", false, "acquirer"), item("tok_3", "payment", false)},
+      true});
+  all.emplace_back(otp_seal());
+  core::OtpSeal clear;
+  clear.subject = base::SecretText("+77010000001");
+  clear.purpose = "verify_login";
+  clear.clear = true;
+  all.emplace_back(std::move(clear));
+  core::OtpVerify verify;
+  verify.subject = base::SecretText("+77010000001");
+  verify.purpose = "confirm_transaction";
+  verify.context = payment();
+  verify.code = base::SecretText("123456");
+  all.emplace_back(std::move(verify));
+  core::OtpCancel cancel;
+  cancel.subject = base::SecretText("+77010000001");
+  cancel.purpose = "verify_login";
+  all.emplace_back(std::move(cancel));
+  all.emplace_back(with_secret<core::SecretEnroll>());
+  all.emplace_back(with_secret<core::SecretVerify>());
+  all.emplace_back(with_secret<core::SecretChange>());
+  core::SecretRemove remove;
+  remove.subject = base::SecretText("+77010000001");
+  remove.kind = core::SecretKind::kQuickCode;
+  all.emplace_back(std::move(remove));
+  all.emplace_back(core::JwksRead{});
   return all;
+}
+
+// The decoded form of what was encoded.
+template <class T>
+T through_wire(T request) {
+  base::SecretBuffer out;
+  EXPECT_TRUE(encode(out, 1, caller(), core::Request(std::move(request))));
+  auto decoded = decode_request(std::span(out).subspan(kHead));
+  EXPECT_TRUE(decoded.has_value());
+  return std::get<T>(std::move(decoded->request));
 }
 
 core::CardView card() {
@@ -87,6 +155,7 @@ core::Revealed revealed() {
 std::vector<core::Answer> answers() {
   std::vector<core::Answer> all;
   all.emplace_back(core::Failure{base::kLastCode, 60});
+  all.emplace_back(core::Failure{base::Code::kVerificationFailed, 0, 2});
   core::TokenizeAnswer tokenized;
   tokenized.batch = true;
   tokenized.items.emplace_back(card());
@@ -100,6 +169,7 @@ std::vector<core::Answer> answers() {
   detokenized.items.emplace_back(revealed());
   detokenized.items.emplace_back(core::Masked{"411111******1111", ""});
   detokenized.items.emplace_back(core::Failure{base::Code::kTokenNotFound, 0});
+  detokenized.items.emplace_back(core::SealedCard{"a.b.c.d.e"});
   all.emplace_back(std::move(detokenized));
   all.emplace_back(core::SearchAnswer{{card(), core::CardView{}}, "next"});
   all.emplace_back(card());
@@ -108,6 +178,13 @@ std::vector<core::Answer> answers() {
       core::WhoamiAnswer{"web", {"tokenize"}, {"payment", "*"}, {{"rate_per_s", 100, 99, 5}}});
   all.emplace_back(core::MetricsAnswer{std::string(100'000, 'm')});
   all.emplace_back(core::ReadyAnswer{true, "ready", {"software token"}});
+  all.emplace_back(core::OtpSealedAnswer{"0123", "a.b.c.d.e", {}, 1795000900123, 60});
+  core::OtpSealedAnswer clear;
+  clear.id = "0123";
+  clear.code = base::SecretText("123456");
+  all.emplace_back(std::move(clear));
+  all.emplace_back(core::VerifiedAnswer{"a.b.c"});
+  all.emplace_back(core::JwksAnswer{R"({"keys":[]})"});
   return all;
 }
 
@@ -147,6 +224,78 @@ TEST(RequestCodec, KeepsEveryFieldOfATokenize) {
   EXPECT_EQ(item.format, core::TokenFormat::kNumeric);
   EXPECT_EQ(item.ttl_s, 86400U);
   EXPECT_EQ(item.metadata, (core::Metadata{{"color", "blue"}, {"nick", "travel"}}));
+}
+
+TEST(RequestCodec, KeepsEveryFieldOfACodeAndItsContext) {
+  const auto seal = through_wire(otp_seal());
+  EXPECT_EQ(seal.subject.expose(), "+77010000001");
+  EXPECT_EQ(seal.purpose, "confirm_transaction");
+  EXPECT_EQ(seal.context, payment());
+  EXPECT_EQ(seal.recipient, "sms-gateway");
+  EXPECT_FALSE(seal.clear);
+  EXPECT_EQ(seal.ttl_s, 300U);
+  EXPECT_EQ(seal.digits, 8U);
+  EXPECT_EQ(seal.idempotency_key, "k-2");
+  core::OtpVerify sent;
+  sent.subject = base::SecretText("s");
+  sent.purpose = "verify_login";
+  sent.code = base::SecretText("0012345678");
+  const auto verify = through_wire(std::move(sent));
+  EXPECT_EQ(verify.subject.expose(), "s");
+  EXPECT_EQ(verify.purpose, "verify_login");
+  EXPECT_FALSE(verify.context.has_value());
+  EXPECT_EQ(verify.code.expose(), "0012345678");
+}
+
+TEST(RequestCodec, KeepsEveryFieldOfASecret) {
+  const auto change = through_wire(with_secret<core::SecretChange>());
+  EXPECT_EQ(change.subject.expose(), "+77010000001");
+  EXPECT_EQ(change.kind, core::SecretKind::kQuickCode);
+  EXPECT_EQ(change.secret.expose(), "4711");
+}
+
+TEST(RequestCodec, KeepsWhomACardIsSealedTo) {
+  const auto r = through_wire(
+      core::Detokenize{{item("tok_1", "payment", false, "acquirer", payment())}, false});
+  ASSERT_EQ(r.items.size(), 1U);
+  EXPECT_EQ(r.items[0].recipient, "acquirer");
+  EXPECT_EQ(r.items[0].context, payment());
+}
+
+TEST(AnswerCodec, KeepsAttemptsLeft) {
+  for (const std::int32_t left : {-1, 0, 2}) {
+    const auto decoded =
+        decode_answer(answer_bytes(core::Failure{base::Code::kVerificationFailed, 7, left}));
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(std::get<core::Failure>(*decoded).attempts_left, left);
+    EXPECT_EQ(std::get<core::Failure>(*decoded).retry_after_s, 7U);
+  }
+  EXPECT_FALSE(decode_answer(answer_bytes(core::Failure{base::Code::kLocked, 0, -2})));
+}
+
+TEST(AnswerCodec, KeepsEveryFieldOfASealedCode) {
+  core::OtpSealedAnswer sent{"0123", "a.b.c.d.e", base::SecretText("123456"), 1795000900123, 60};
+  const auto decoded = decode_answer(answer_bytes(std::move(sent)));
+  ASSERT_TRUE(decoded.has_value());
+  const auto& a = std::get<core::OtpSealedAnswer>(*decoded);
+  EXPECT_EQ(a.id, "0123");
+  EXPECT_EQ(a.sealed, "a.b.c.d.e");
+  EXPECT_EQ(a.code.expose(), "123456");
+  EXPECT_EQ(a.expires_ms, 1795000900123);
+  EXPECT_EQ(a.resend_after_s, 60U);
+}
+
+TEST(AnswerCodec, TheLargestBatchOfSealedCardsFitsIntoAFrame) {
+  core::DetokenizeAnswer answer;
+  answer.batch = true;
+  for (std::size_t i = 0; i < kMaxSealedBatch; ++i) {
+    answer.items.emplace_back(core::SealedCard{std::string(4096, 'e')});
+  }
+  base::SecretBuffer out;
+  encode(out, 1, core::Answer(std::move(answer)));
+  const auto decoded = decode_answer(payload_of(out));
+  ASSERT_TRUE(decoded.has_value());
+  EXPECT_TRUE(std::holds_alternative<core::DetokenizeAnswer>(*decoded));
 }
 
 TEST(AnswerCodec, GivesBackWhatWasEncoded) {
@@ -315,6 +464,22 @@ TEST(RequestCodec, RefusesWhatNoGateMaySend) {
   many.batch = true;
   many.items.resize(core::kMaxBatch + 1);
   EXPECT_FALSE(decode_request(request_payload(caller(), core::Request(std::move(many)))));
+  core::Detokenize sealed;
+  sealed.batch = true;
+  sealed.items.resize(kMaxSealedBatch + 1, item("tok_1", "payment", false, "acquirer"));
+  EXPECT_FALSE(decode_request(request_payload(caller(), core::Request(sealed))));
+  sealed.items.pop_back();
+  EXPECT_TRUE(decode_request(request_payload(caller(), core::Request(sealed))));
+  EXPECT_FALSE(decode_request(request_payload(  // a context of nothing sealed
+      caller(), core::Detokenize{{item("tok_1", "payment", false, "", payment())}, false})));
+  EXPECT_FALSE(decode_request(request_payload(  // masked and sealed
+      caller(), core::Detokenize{{item("tok_1", "payment", true, "acquirer")}, false})));
+  core::OtpSeal both = otp_seal();
+  both.clear = true;
+  EXPECT_FALSE(decode_request(request_payload(caller(), core::Request(std::move(both)))));
+  core::OtpSeal neither = otp_seal();
+  neither.recipient.clear();
+  EXPECT_FALSE(decode_request(request_payload(caller(), core::Request(std::move(neither)))));
 }
 
 }  // namespace
