@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "vault/core/sensitive_names.h"
+#include "vault/core/utf8.h"
 
 namespace cardvault::core {
 
@@ -15,24 +16,6 @@ namespace {
 
 constexpr std::uint32_t kMaxTtl = 315'360'000;  // ten years
 constexpr std::size_t kMaxPhoneDigits = 13;
-
-bool printable_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c < 0x20 || c == 0x7f) return false;
-    const std::size_t length = c < 0x80                ? 1
-                               : c >= 0xf0 && c < 0xf5 ? 4
-                               : c >= 0xe0             ? 3
-                               : c >= 0xc2             ? 2
-                                                       : 0;
-    if (length == 0 || c > 0xf4 || i + length > text.size()) return false;
-    for (std::size_t k = 1; k < length; ++k) {
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    }
-    i += length;
-  }
-  return true;
-}
 
 bool phone_number(std::string_view text) {
   return text.size() >= 2 && text.size() <= kMaxPhoneDigits + 1 && text.front() == '+' &&
