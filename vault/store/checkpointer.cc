@@ -13,6 +13,8 @@ constexpr int kPassiveRounds = 4;
 constexpr std::uint32_t kBusyTimeoutMs =
     50;  // it holds up the committer while it waits for readers
 constexpr std::chrono::milliseconds kRetry{200};
+// Spent codes are deleted all the time: their bytes leave together.
+constexpr std::chrono::milliseconds kEraseEvery{1000};
 constexpr std::chrono::hours kNever{1};
 
 }  // namespace
@@ -52,7 +54,8 @@ void Checkpointer::committed(File file, int wal_pages, bool deleted) {
 
 Checkpointer::Job Checkpointer::due(const State& state, Time now) const {
   if (state.pages == 0 || now < state.not_before) return Job::kNone;
-  if (state.erase || now - state.last_commit >= idle_) return Job::kTruncate;
+  const bool erase = state.erase && now >= state.erase_from;
+  if (erase || now - state.last_commit >= idle_) return Job::kTruncate;
   return state.pages - state.tried_pages > restart_pages_ ? Job::kRestart : Job::kNone;
 }
 
@@ -60,7 +63,8 @@ Checkpointer::Time Checkpointer::next_wake(Time now) const {
   Time next = now + kNever;
   for (const State& state : states_) {
     if (state.pages == 0) continue;
-    const Time wanted = state.erase ? now : state.last_commit + idle_;
+    Time wanted = state.last_commit + idle_;
+    if (state.erase) wanted = std::min(wanted, state.erase_from);
     next = std::min(next, std::max(wanted, state.not_before));
   }
   return next;
@@ -84,6 +88,7 @@ void Checkpointer::run() {
       if (emptied && job == Job::kTruncate && state.commits == commits) state.pages = 0;
       if (!emptied) state.erase |= erase;
       state.not_before = std::chrono::steady_clock::now();
+      if (emptied && job == Job::kTruncate) state.erase_from = state.not_before + kEraseEvery;
       if (!emptied || job == Job::kTruncate) state.not_before += kRetry;
     }
     if (!stopping_) wake_.wait_until(lock, next_wake(std::chrono::steady_clock::now()));

@@ -19,8 +19,8 @@
 namespace cardvault::store {
 
 // Beyond checkpoint_pages it copies beside the committer until little is left and then stops it for
-// that little, so that the WAL can begin anew. After a delete, and when idle, it empties the WAL:
-// what was deleted is then in no file. Thread-safe.
+// that little, so that the WAL can begin anew. Within a second of a delete, and when idle, it
+// empties the WAL: what was deleted is then in no file. Thread-safe.
 class Checkpointer {
  public:
   Checkpointer(std::filesystem::path dir, const StoreOptions& options);
@@ -28,7 +28,7 @@ class Checkpointer {
   Checkpointer(const Checkpointer&) = delete;             // owns a thread
   Checkpointer& operator=(const Checkpointer&) = delete;  // owns a thread
 
-  // After each commit: the WAL's size, and whether a card was deleted.
+  // After each commit: the WAL's size, and whether bytes have to leave the files.
   void committed(File file, int wal_pages, bool deleted);
   // No checkpoint runs while this is held.
   [[nodiscard]] std::unique_lock<std::mutex> pause() { return std::unique_lock(running_); }
@@ -45,6 +45,7 @@ class Checkpointer {
     bool erase = false;
     Time last_commit{};
     Time not_before{};  // after an attempt
+    Time erase_from{};  // after the WAL was emptied
   };
   void run();
   [[nodiscard]] Job due(const State& state, Time now) const;

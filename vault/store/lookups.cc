@@ -1,6 +1,7 @@
 #include "vault/store/lookups.h"
 
 #include "vault/store/packed_texts.h"
+#include "vault/store/row_reading.h"
 
 namespace cardvault::store {
 namespace {
@@ -12,23 +13,6 @@ namespace {
 #define CUSTOMER_COLUMNS                                                     \
   "row, id, name_fp, name_fp_version, name_suite, name_iv, name_ciphertext," \
   "name_key_version, frozen, day, day_used, month_start, month_used "
-
-std::unexpected<base::Error> damaged(const char* operation) {
-  return base::fail(base::Code::kRecordDamaged, operation);
-}
-
-template <class T>
-T narrow(const Query& query, int column) {
-  return static_cast<T>(query.integer(column));
-}
-
-bool read_sealed(const Query& query, int column, core::Sealed& out) {
-  const auto suite = query.integer(column);
-  out.suite = static_cast<core::Suite>(suite);
-  out.iv = query.bytes(column + 1);
-  out.ciphertext = query.bytes(column + 2);
-  return out.suite == core::Suite::kAes256Gcm || out.suite == core::Suite::kAes256CbcHmacSha256;
-}
 
 bool read_card(const Query& query, core::CardRow& card) {
   if (!query.fixed(0, card.id.bytes) || !query.fixed(3, card.customer_id) ||
@@ -56,14 +40,10 @@ bool read_card(const Query& query, core::CardRow& card) {
   return true;
 }
 
-base::Result<std::optional<core::CustomerRow>> read_customer(Query& query) {
-  const auto row = query.step("look up customer");
-  if (!row) return std::unexpected(row.error());
-  if (!*row) return std::nullopt;
-  core::CustomerRow customer;
+bool read_customer(const Query& query, core::CustomerRow& customer) {
   if (!query.fixed(1, customer.id) || !query.fixed(2, customer.name_fp) ||
       !read_sealed(query, 4, customer.name)) {
-    return damaged("read customer row");
+    return false;
   }
   customer.row = query.integer(0);
   customer.name_fp_version = narrow<std::uint32_t>(query, 3);
@@ -73,17 +53,10 @@ base::Result<std::optional<core::CustomerRow>> read_customer(Query& query) {
   customer.day_used = narrow<std::uint32_t>(query, 10);
   customer.month_start = narrow<std::uint32_t>(query, 11);
   customer.month_used = narrow<std::uint32_t>(query, 12);
-  return customer;
+  return true;
 }
 
-base::Result<std::optional<core::TokenId>> read_token(Query& query) {
-  const auto row = query.step("look up token");
-  if (!row) return std::unexpected(row.error());
-  if (!*row) return std::nullopt;
-  core::TokenId id;
-  if (!query.fixed(0, id.bytes)) return damaged("read token");
-  return id;
-}
+bool read_token(const Query& query, core::TokenId& id) { return query.fixed(0, id.bytes); }
 
 bool read_client(const Query& query, core::Client& client) {
   client.id = query.text(0);
@@ -112,19 +85,6 @@ bool read_key(const Query& query, core::KeyRow& key) {
   key.created_ms = query.integer(4);
   key.invocations_reserved = narrow<std::uint64_t>(query, 5);
   return true;
-}
-
-// Reads every row of a query with `read`.
-template <class Row>
-base::Result<std::vector<Row>> read_all(Query& query, bool (*read)(const Query&, Row&),
-                                        const char* operation) {
-  std::vector<Row> rows;
-  while (true) {
-    const auto row = query.step(operation);
-    if (!row) return std::unexpected(row.error());
-    if (!*row) return rows;
-    if (!read(query, rows.emplace_back())) return damaged(operation);
-  }
 }
 
 }  // namespace
@@ -156,33 +116,28 @@ Lookups::Lookups(Connection& db)
 
 base::Result<std::optional<core::CardRow>> Lookups::card(const core::TokenId& id) {
   Query query(card_);
-  const auto row = query.bind(id.bytes).step("look up card");
-  if (!row) return std::unexpected(row.error());
-  if (!*row) return std::nullopt;
-  std::optional<core::CardRow> card(std::in_place);
-  if (!read_card(query, *card)) return damaged("read card row");
-  return card;
+  return read_one<core::CardRow>(query.bind(id.bytes), read_card, "look up card");
 }
 
 base::Result<std::optional<core::TokenId>> Lookups::numeric(std::int64_t number) {
   Query query(numeric_);
-  return read_token(query.bind(number));
+  return read_one<core::TokenId>(query.bind(number), read_token, "look up number");
 }
 
 base::Result<std::optional<core::CustomerRow>> Lookups::customer(const core::Fingerprint& name_fp) {
   Query query(customer_);
-  return read_customer(query.bind(name_fp));
+  return read_one<core::CustomerRow>(query.bind(name_fp), read_customer, "look up customer");
 }
 
 base::Result<std::optional<core::CustomerRow>> Lookups::customer_by_row(std::int64_t row) {
   Query query(customer_by_row_);
-  return read_customer(query.bind(row));
+  return read_one<core::CustomerRow>(query.bind(row), read_customer, "look up customer");
 }
 
 base::Result<std::optional<core::TokenId>> Lookups::card_of(std::int64_t customer,
                                                             const core::Fingerprint& fp) {
   Query query(card_of_);
-  return read_token(query.bind(customer).bind(fp));
+  return read_one<core::TokenId>(query.bind(customer).bind(fp), read_token, "look up card index");
 }
 
 base::Result<std::uint32_t> Lookups::count_cards(std::int64_t customer) {

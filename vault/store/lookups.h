@@ -1,4 +1,5 @@
-// The store's SELECTs, once, for readers and for the write transaction alike.
+// The store's SELECTs, once, for readers and for the write transaction alike: here those of cards,
+// customers, clients and keys; subject_lookups.h has the rest.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "vault/core/store.h"
 #include "vault/store/statement.h"
+#include "vault/store/subject_lookups.h"
 
 namespace cardvault::store {
 
@@ -45,7 +47,7 @@ class Lookups {
 template <class Port>
 class WithLookups : public Port {
  public:
-  explicit WithLookups(Connection& connection) : lookups_(connection) {}
+  explicit WithLookups(Connection& connection) : lookups_(connection), subjects_(connection) {}
 
   base::Result<std::optional<core::CardRow>> card(const core::TokenId& id) override {
     return lookups_.card(id);
@@ -87,9 +89,32 @@ class WithLookups : public Port {
   base::Result<std::optional<std::vector<std::uint8_t>>> value(std::string_view name) override {
     return lookups_.value(name);
   }
+  base::Result<std::optional<core::CodeRow>> code(std::int64_t subject,
+                                                  std::string_view purpose) override {
+    return subjects_.code(subject, purpose);
+  }
+  base::Result<std::optional<core::GuardRow>> guard(std::int64_t subject,
+                                                    std::string_view scope) override {
+    return subjects_.guard(subject, scope);
+  }
+  base::Result<std::vector<core::GuardRow>> guards(std::int64_t subject) override {
+    return subjects_.guards(subject);
+  }
+  base::Result<std::optional<core::SecretRow>> secret(std::int64_t subject,
+                                                      core::SecretKind kind) override {
+    return subjects_.secret(subject, kind);
+  }
+  base::Result<std::vector<core::Recipient>> recipients() override {
+    return subjects_.recipients();
+  }
+  base::Result<std::vector<core::TokenId>> canaries() override { return subjects_.canaries(); }
+  base::Result<std::optional<core::ApprovalRow>> approval(std::string_view act) override {
+    return subjects_.approval(act);
+  }
 
  private:
   Lookups lookups_;
+  SubjectLookups subjects_;
 };
 
 }  // namespace cardvault::store

@@ -66,8 +66,45 @@ constexpr const char* kRest =
     "CREATE TABLE named_values("
     "  name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;";
 
+// Codes and secrets hang on a stored customer; counters may be those of a subject that is none, or
+// of everybody, hence without a reference.
+constexpr const char* kSubjects =
+    "CREATE TABLE codes("
+    "  subject INTEGER NOT NULL REFERENCES customers(row), purpose TEXT NOT NULL,"
+    "  id BLOB NOT NULL, mac BLOB NOT NULL, context_mac BLOB NOT NULL,"
+    "  key_version INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
+    "  state INTEGER NOT NULL, PRIMARY KEY(subject, purpose)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX codes_by_end ON codes(expires_ms);"
+    "CREATE TABLE guards("
+    "  subject INTEGER NOT NULL, scope TEXT NOT NULL, fp BLOB NOT NULL,"
+    "  failures INTEGER NOT NULL, locked_until_ms INTEGER NOT NULL,"
+    "  last_failure_ms INTEGER NOT NULL, window_start_ms INTEGER NOT NULL,"
+    "  window_used INTEGER NOT NULL, last_send_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY(subject, scope)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE secrets("
+    "  subject INTEGER NOT NULL REFERENCES customers(row), kind INTEGER NOT NULL,"
+    "  salt BLOB NOT NULL, memory_kib INTEGER NOT NULL, passes INTEGER NOT NULL,"
+    "  lanes INTEGER NOT NULL, suite INTEGER NOT NULL, iv BLOB NOT NULL,"
+    "  ciphertext BLOB NOT NULL, key_version INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    "  changed_ms INTEGER NOT NULL, PRIMARY KEY(subject, kind)) STRICT, WITHOUT ROWID;";
+
+// `next_der` is empty when no replacement is pending. A certificate fills most of a page: a table
+// with row ids keeps such rows apart.
+constexpr const char* kOperatorsTables =
+    "CREATE TABLE recipients("
+    "  name TEXT PRIMARY KEY, uses INTEGER NOT NULL, der BLOB NOT NULL,"
+    "  not_before_ms INTEGER NOT NULL, not_after_ms INTEGER NOT NULL, next_der BLOB NOT NULL,"
+    "  next_not_before_ms INTEGER NOT NULL, next_not_after_ms INTEGER NOT NULL,"
+    "  next_from_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE canaries("
+    "  token BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE approvals("
+    "  act TEXT PRIMARY KEY, operator TEXT NOT NULL, created_ms INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;";
+
 // Each element brings a file from version i to i + 1. Published steps never change.
-const std::array<std::string, 1> kVaultSteps = {std::string(kEvents) + kCards + kRest};
+const std::array<std::string, 2> kVaultSteps = {std::string(kEvents) + kCards + kRest,
+                                                std::string(kSubjects) + kOperatorsTables};
 const std::array<std::string, 1> kRevealSteps = {kEvents};
 
 [[noreturn]] void refuse(File file, const std::string& what) {

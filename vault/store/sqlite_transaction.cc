@@ -63,7 +63,8 @@ SqliteTransaction::SqliteTransaction(Connection& db)
                           "ORDER BY created_ms LIMIT ?)"),
       expire_refused_(db,
                       "DELETE FROM refused_pans WHERE (customer, fp) IN (SELECT customer, fp "
-                      "FROM refused_pans WHERE day<? ORDER BY day LIMIT ?)") {}
+                      "FROM refused_pans WHERE day<? ORDER BY day LIMIT ?)"),
+      subjects_(db) {}
 
 base::Result<void> SqliteTransaction::write(Query& query, const char* operation) {
   CARDVAULT_CHECK(connection_.in_transaction());
@@ -155,6 +156,10 @@ base::Result<void> SqliteTransaction::delete_card(const core::CardRow& row) {
     if (auto done = must_change(query, "delete card"); !done) return done;
   }
   deleted_ = true;
+  {
+    Query query(subjects_.delete_canary);
+    if (auto done = query.bind(row.id.bytes).run("delete canary"); !done) return done;
+  }
   if (row.customer != 0) {
     Query query(delete_index_);
     if (auto done = query.bind(row.customer).bind(row.fp).run("delete card index"); !done) {

@@ -69,6 +69,46 @@ TEST_F(StoreErase, DeletedCardsBytesAreInNoFileWithinTwoSeconds) {
   EXPECT_EQ(found(kept), kept.size());
 }
 
+TEST_F(StoreErase, DeletedCodesAndSecretsAndReplacedSecretsAreInNoFileWithinTwoSeconds) {
+  open();
+  std::mt19937 random(11);
+  const auto fill = [&random](auto& bytes) {
+    for (auto& byte : bytes) byte = static_cast<std::uint8_t>(random());
+    return std::string(bytes.begin(), bytes.end());
+  };
+  const auto subject = add_customer(1);
+  core::CodeRow spent = code_row(subject, "a"), ended = code_row(subject, "b"),
+                voided = code_row(subject, "c");
+  ended.expires_ms = 5;
+  core::SecretRow removed = secret_row(subject, core::SecretKind::kPassword),
+                  changed = secret_row(subject, core::SecretKind::kQuickCode);
+  std::vector<std::string> gone = {fill(spent.mac), fill(ended.mac),
+                                   fill(removed.sealed.ciphertext),
+                                   fill(changed.sealed.ciphertext)};
+  const std::string last = fill(voided.mac);
+  const auto change = [&](const std::function<base::Result<void>(core::Transaction&)>& apply) {
+    EXPECT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) { return apply(tx); }));
+  };
+  for (const auto& code : {spent, ended, voided}) {
+    change([&](core::Transaction& tx) { return tx.put_code(code); });
+  }
+  for (const auto& secret : {removed, changed}) {
+    change([&](core::Transaction& tx) { return tx.put_secret(secret); });
+  }
+  EXPECT_EQ(found(gone), gone.size());
+  fill(changed.sealed.ciphertext);
+  change([&](core::Transaction& tx) -> base::Result<void> {
+    if (auto done = tx.delete_code(subject, "a"); !done) return done;
+    if (auto swept = tx.delete_ended_codes(6, 10); !swept) return std::unexpected(swept.error());
+    if (auto done = tx.delete_secret(subject, removed.kind); !done) return done;
+    return tx.put_secret(changed);
+  });
+  EXPECT_TRUE(gone_within(gone, std::chrono::seconds(2)));
+  EXPECT_EQ(found({last}), 1U);
+  change([](core::Transaction& tx) { return tx.delete_all_codes(); });
+  EXPECT_TRUE(gone_within({last}, std::chrono::seconds(2)));
+}
+
 TEST_F(StoreErase, WorksBesideCommitsAndReaders) {
   open();
   const auto cards = store_cards(200);

@@ -79,7 +79,7 @@ TEST_F(StoreOpen, LockOfAnotherProcessHoldsUntilItDies) {
 }
 
 TEST_F(StoreOpen, RefusesANewerSchema) {
-  for (const char* file : {"vault.db", "reveal.db"}) {
+  for (const auto& [file, version] : {std::pair("vault.db", "2"), {"reveal.db", "1"}}) {
     open();
     close();
     run_sql(file, "PRAGMA user_version=99");
@@ -87,7 +87,7 @@ TEST_F(StoreOpen, RefusesANewerSchema) {
     EXPECT_TRUE(contains(error, file) && contains(error, "version 99") &&
                 contains(error, "install the newer"))
         << error;
-    run_sql(file, "PRAGMA user_version=1");
+    run_sql(file, std::string("PRAGMA user_version=") + version);
   }
 }
 

@@ -5,18 +5,9 @@ namespace {
 
 using StoreRows = StoreTest;
 
-std::int64_t add_customer(SqliteStore& store, std::uint64_t n) {
-  std::int64_t row = 0;
-  EXPECT_TRUE(write(store, [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
-    row = tx.insert_customer(customer_row(n)).value();
-    return {};
-  }));
-  return row;
-}
-
 TEST_F(StoreRows, CardComesBackAsItWent) {
   open();
-  core::CardRow card = card_row(1, add_customer(*store_, 1));
+  core::CardRow card = card_row(1, add_customer(1));
   card.number = 7'000'000'000'000'001'111;
   card.expiry.months = 24335;
   card.expires_ms = 99;
@@ -64,12 +55,19 @@ TEST_F(StoreRows, AbsentRowsAreNotErrors) {
   EXPECT_TRUE(reader_->clients().value().empty());
   EXPECT_TRUE(reader_->keys().value().empty());
   EXPECT_FALSE(reader_->value("bin_table").value().has_value());
+  EXPECT_FALSE(reader_->code(1, "verify_login").value().has_value());
+  EXPECT_FALSE(reader_->guard(1, "").value().has_value());
+  EXPECT_TRUE(reader_->guards(1).value().empty());
+  EXPECT_FALSE(reader_->secret(1, core::SecretKind::kPassword).value().has_value());
+  EXPECT_TRUE(reader_->recipients().value().empty());
+  EXPECT_TRUE(reader_->canaries().value().empty());
+  EXPECT_FALSE(reader_->approval("client.release web").value().has_value());
 }
 
 TEST_F(StoreRows, CustomerKeepsIdentityAndUpdatesWindows) {
   open();
   core::CustomerRow row = customer_row(5);
-  row.row = add_customer(*store_, 5);
+  row.row = add_customer(5);
   row.frozen = true;
   row.day = 20000;
   row.day_used = 3;
@@ -96,7 +94,7 @@ TEST_F(StoreRows, CustomerKeepsIdentityAndUpdatesWindows) {
 
 TEST_F(StoreRows, CustomersCardsAreListedInTokenOrderAndAnonymousOnesNowhere) {
   open();
-  const auto customer = add_customer(*store_, 1);
+  const auto customer = add_customer(1);
   ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) -> base::Result<void> {
     for (const std::uint64_t n : {9U, 2U, 5U}) {
       core::CardRow card = card_row(n, customer);
@@ -136,7 +134,7 @@ TEST_F(StoreRows, UpdateOfACardChangesWhatMayChange) {
 
 TEST_F(StoreRows, DeleteRemovesEveryTraceOfACard) {
   open();
-  core::CardRow card = card_row(1, add_customer(*store_, 1));
+  core::CardRow card = card_row(1, add_customer(1));
   card.number = 7'000'000'000'000'001'111;
   ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) { return tx.insert_card(card); }));
   ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) { return tx.delete_card(card); }));
@@ -147,7 +145,7 @@ TEST_F(StoreRows, DeleteRemovesEveryTraceOfACard) {
 
 TEST_F(StoreRows, CollidingInsertIsAConflictAndWritesNothing) {
   open();
-  const auto customer = add_customer(*store_, 1);
+  const auto customer = add_customer(1);
   core::CardRow first = card_row(1, customer);
   first.number = 7'000'000'000'000'001'111;
   ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) { return tx.insert_card(first); }));
@@ -184,7 +182,7 @@ TEST_F(StoreRows, ChangingACardThatIsGoneIsAConflict) {
 
 TEST_F(StoreRows, RefusedPansCountFromTheirLastDay) {
   open();
-  const auto customer = add_customer(*store_, 1);
+  const auto customer = add_customer(1);
   const auto fp = numbered<16>(1, 4);
   for (const std::uint32_t day : {100U, 105U}) {
     ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) {
@@ -268,7 +266,7 @@ TEST_F(StoreRows, OldIdempotencyKeysAndRefusedPansGoWithLaterEffects) {
   open();
   constexpr std::int64_t kDay = 86'400'000;
   const std::int64_t now = 20000 * kDay + 5;
-  const auto customer = add_customer(*store_, 1);
+  const auto customer = add_customer(1);
   ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) -> base::Result<void> {
     for (std::uint64_t n = 0; n < 500; ++n) {
       core::IdempotencyRow row;

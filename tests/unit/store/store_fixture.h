@@ -133,6 +133,34 @@ inline core::CardRow card_row(std::uint64_t n, std::int64_t customer) {
   return row;
 }
 
+inline core::CodeRow code_row(std::int64_t subject, std::string purpose) {
+  core::CodeRow row;
+  row.subject = subject;
+  row.purpose = std::move(purpose);
+  row.id = numbered<16>(7, 5);
+  row.mac.fill(0x51);
+  row.context_mac.fill(0x52);
+  row.key_version = 1;
+  row.created_ms = 1795329000000;
+  row.expires_ms = row.created_ms + 900'000;
+  return row;
+}
+
+inline core::SecretRow secret_row(std::int64_t subject, core::SecretKind kind) {
+  core::SecretRow row;
+  row.subject = subject;
+  row.kind = kind;
+  row.salt = numbered<16>(8, 6);
+  row.memory_kib = 19'456;
+  row.passes = 2;
+  row.lanes = 1;
+  row.sealed.iv.assign(12, 0x61);
+  row.sealed.ciphertext.assign(48, 0x62);
+  row.key_version = 1;
+  row.created_ms = row.changed_ms = 1795329000000;
+  return row;
+}
+
 class StoreTest : public testing::Test {
  protected:
   void open(StoreOptions options = {}) {
@@ -147,6 +175,15 @@ class StoreTest : public testing::Test {
   }
   [[nodiscard]] std::vector<LogLine> log() const {
     return store_->make_event_reader().value()->read(0, 1'000'000).value();
+  }
+  // Stores customer_row(n): its number.
+  std::int64_t add_customer(std::uint64_t n) {
+    std::int64_t row = 0;
+    EXPECT_TRUE(write(*store_, [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
+      row = tx.insert_customer(customer_row(n)).value();
+      return {};
+    }));
+    return row;
   }
   // What keeps it from opening, or "".
   [[nodiscard]] std::string startup_error(StoreOptions options = {}) {
