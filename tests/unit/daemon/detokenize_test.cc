@@ -39,7 +39,7 @@ TEST(Detokenize, ReadsCardsOfBothSuitesSideBySide) {
 TEST(Detokenize, MasksForWhomMayRead) {
   TestVault vault;
   core::Detokenize request;
-  request.items.push_back({vault.token(kPan, kCustomer), "display", true});
+  request.items.push_back({vault.token(kPan, kCustomer), "display", true, "", {}});
   const auto answer = vault.call(TestVault::kWeb, std::move(request));
   const auto& outcome = std::get<core::DetokenizeAnswer>(answer).items.at(0);
   EXPECT_EQ(std::get<core::Masked>(outcome).masked, "411111******1111");
@@ -49,11 +49,11 @@ TEST(Detokenize, IsDeniedWithoutPermissionPurposeOrRegistration) {
   TestVault vault;
   const std::string token = vault.token(kPan, kCustomer);
   core::Detokenize clear;
-  clear.items.push_back({token, "payment", false});
+  clear.items.push_back({token, "payment", false, "", {}});
   EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, std::move(clear))), "permission_denied");
   EXPECT_EQ(outcome_name(vault.reveal(token, "curiosity")), "purpose_denied");
   core::Detokenize stranger;
-  stranger.items.push_back({token, "payment", false});
+  stranger.items.push_back({token, "payment", false, "", {}});
   EXPECT_EQ(outcome_name(vault.call(TestVault::kStranger, std::move(stranger))), "client_unknown");
 }
 
@@ -62,7 +62,7 @@ TEST(Detokenize, AGateCannotPresentAClientAboveItsCeiling) {
   const std::string token = vault.token(kPan, kCustomer);
   const auto clear = [&] {
     core::Detokenize request;
-    request.items.push_back({token, "payment", false});
+    request.items.push_back({token, "payment", false, "", {}});
     return request;
   };
   const core::Ceiling web{"web", {"web"}, {UINT32_MAX}};

@@ -71,7 +71,7 @@ core::Caller caller(std::uint8_t pin) {
 
 core::Detokenize reveal(const std::string& token) {
   core::Detokenize request;
-  request.items.push_back({token, "payment", false});
+  request.items.push_back({token, "payment", false, "", {}});
   return request;
 }
 

@@ -154,7 +154,7 @@ std::string TestVault::token(std::string_view pan, std::string_view customer) {
 
 core::DetokenizeOutcome TestVault::reveal(const std::string& token, std::string purpose) {
   core::Detokenize request;
-  request.items.push_back({token, std::move(purpose), false});
+  request.items.push_back({token, std::move(purpose), false, "", {}});
   core::Answer answer = call(kProcessor, std::move(request));
   if (auto* failure = std::get_if<core::Failure>(&answer)) return *failure;
   return std::move(std::get<core::DetokenizeAnswer>(answer).items.at(0));
