@@ -58,7 +58,8 @@ EXPOSE_FILES = {
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked
     "vault/core/cards.cc",             # a customer's identifier, into its fingerprint
-    "vault/core/detokenize.cc",        # the decrypted PAN, into the answer
+    "vault/core/detokenize_apply.cc",  # the decrypted PAN, into the answer
+    "vault/core/sealed_card.cc",       # the decrypted PAN, into claims for its recipient
     "vault/core/record.cc",            # the PAN, into a record's plaintext and its fingerprint
     "vault/core/tokenize.cc",          # a customer's identifier, into fingerprint and record
     "vault/daemon/admin_cards.cc",     # the leading digits of a BIN lookup

@@ -10,7 +10,7 @@ using base::Code;
 
 namespace {
 
-bool spendable(const CodeRow& row, std::int64_t now_ms) {
+bool can_be_spent(const CodeRow& row, std::int64_t now_ms) {
   return row.state == CodeState::kVerified && row.expires_ms > now_ms;
 }
 
@@ -42,7 +42,7 @@ bool Confirmation::same_code(const std::optional<CodeRow>& row) const noexcept {
 }
 
 bool Confirmation::fits(std::int64_t now_ms) const noexcept {
-  return code_ && context_fits_ && spendable(*code_, now_ms);
+  return code_ && context_fits_ && can_be_spent(*code_, now_ms);
 }
 
 base::Result<void> Confirmation::unchanged(Transaction& tx) const {
@@ -53,13 +53,18 @@ base::Result<void> Confirmation::unchanged(Transaction& tx) const {
   return base::fail(Code::kConflict, "confirmation.unchanged");
 }
 
-base::Result<void> Confirmation::spend(Transaction& tx, std::int64_t now_ms) const {
+base::Result<void> Confirmation::spendable(Transaction& tx, std::int64_t now_ms) const {
   if (subject_ != 0 && context_fits_) {
     auto row = tx.code(subject_, purpose_);
     if (!row) return std::unexpected(row.error());
-    if (same_code(*row) && spendable(**row, now_ms)) return tx.delete_code(subject_, purpose_);
+    if (same_code(*row) && can_be_spent(**row, now_ms)) return {};
   }
   return base::fail(Code::kConfirmationRequired, "confirmation.spend");
+}
+
+base::Result<void> Confirmation::spend(Transaction& tx, std::int64_t now_ms) const {
+  if (auto ok = spendable(tx, now_ms); !ok) return ok;
+  return tx.delete_code(subject_, purpose_);
 }
 
 std::string Confirmation::code_id() const { return code_ ? to_hex(code_->id) : std::string(); }

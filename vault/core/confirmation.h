@@ -29,9 +29,12 @@ class Confirmation {
   // taken the place of the one looked at, so that it must be looked at again. Else nothing.
   [[nodiscard]] base::Result<void> unchanged(Transaction& tx) const;
 
-  // Spends the code: it is deleted with this transaction. kConfirmationRequired when there is none
-  // that fits: not verified, too long ago, another context, spent. That is an outcome: an operation
-  // answers it and doesn't return it from apply(). Store errors besides.
+  // In apply(): kConfirmationRequired when there is no code that fits: not verified, too long ago,
+  // another context, spent. That is an outcome: an operation answers it and doesn't return it from
+  // apply(). Store errors besides.
+  [[nodiscard]] base::Result<void> spendable(Transaction& tx, std::int64_t now_ms) const;
+
+  // Spends the code: it is deleted with this transaction. The errors of spendable().
   [[nodiscard]] base::Result<void> spend(Transaction& tx, std::int64_t now_ms) const;
 
   // The code's id for the log, 32 hex digits; "" without one.
