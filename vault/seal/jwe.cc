@@ -19,8 +19,9 @@ namespace {
 
 constexpr std::string_view kEncryption = "A256GCM";
 constexpr unsigned kKeyBits = 256;
-constexpr std::size_t kIv = 12;   // RFC 7518 5.3
-constexpr std::size_t kTag = 16;  // RFC 7518 5.3
+constexpr std::size_t kIv = 12;     // RFC 7518 5.3
+constexpr std::size_t kTag = 16;    // RFC 7518 5.3
+constexpr int kPeerWasChecked = 0;  // in recipient_public_key(): it takes as long as agreeing
 
 // The content encryption key, and what of it stands in the message.
 struct ContentKey {
@@ -36,7 +37,7 @@ base::Result<ContentKey> agree(const RecipientPublicKey& recipient) {
   const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral.get(), nullptr));
   std::size_t size = 0;
   if (!context || EVP_PKEY_derive_init(context.get()) != 1 ||
-      EVP_PKEY_derive_set_peer(context.get(), recipient.key.get()) != 1 ||
+      EVP_PKEY_derive_set_peer_ex(context.get(), recipient.key.get(), kPeerWasChecked) != 1 ||
       EVP_PKEY_derive(context.get(), nullptr, &size) != 1) {
     return openssl_failure("jwe.derive");
   }
@@ -109,6 +110,10 @@ base::Result<std::shared_ptr<const RecipientPublicKey>> recipient_public_key(
   auto out = std::make_shared<RecipientPublicKey>();
   out->key.reset(X509_get_pubkey(certificate.get()));
   out->kind = facts->key;
+  const PkeyCtxPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, out->key.get(), nullptr));
+  if (!context || EVP_PKEY_public_check(context.get()) != 1) {
+    return openssl_failure("recipient.key");  // SP 800-56A 5.6.2.3.3
+  }
   const auto jwk = public_jwk(out->key.get());
   if (!jwk) return std::unexpected(jwk.error());
   out->kid = jwk_thumbprint(*jwk);
