@@ -11,8 +11,9 @@ using base::Code;
 namespace {
 
 constexpr std::int64_t kHourMs = 3'600'000;
+}  // namespace
 
-base::Result<GuardRow> read(Reader& reader, const GuardKey& who, std::string_view scope) {
+base::Result<GuardRow> read_guard(Reader& reader, const GuardKey& who, std::string_view scope) {
   auto row = reader.guard(who.subject, scope);
   if (!row) return std::unexpected(row.error());
   if (*row && (*row)->fp == who.fp) return std::move(**row);
@@ -22,8 +23,6 @@ base::Result<GuardRow> read(Reader& reader, const GuardKey& who, std::string_vie
   fresh.fp = who.fp;
   return fresh;
 }
-
-}  // namespace
 
 GuardKey GuardKey::slot(const Fingerprint& name_fp) noexcept {
   const std::int64_t bits = std::int64_t{name_fp[0]} << 12 | std::int64_t{name_fp[1]} << 4 |
@@ -45,30 +44,31 @@ std::uint32_t wait_s(std::int64_t until_ms, std::int64_t now_ms) noexcept {
   return until_ms <= now_ms ? 0 : static_cast<std::uint32_t>((until_ms - now_ms + 999) / 1000);
 }
 
+void forget_quiet(GuardRow& scope, const AttemptSettings& limits, std::int64_t now_ms) noexcept {
+  if (scope.locked_until_ms > now_ms) return;
+  const bool was_locked = scope.locked_until_ms != 0;
+  const bool quiet = now_ms - scope.last_failure_ms >= std::int64_t{limits.lock_s} * 1000;
+  if (!was_locked && !quiet) return;
+  scope.failures = 0;
+  scope.locked_until_ms = 0;
+}
+
 base::Result<AttemptGuard> AttemptGuard::load(Reader& reader, const GuardKey& who,
                                               std::string_view scope, const AttemptSettings& limits,
                                               std::int64_t now_ms) {
   AttemptGuard guard(limits, now_ms);
-  auto row = read(reader, who, scope);
+  auto row = read_guard(reader, who, scope);
   if (!row) return std::unexpected(row.error());
   guard.scope_ = std::move(*row);
-  row = read(reader, who, "");
+  row = read_guard(reader, who, "");
   if (!row) return std::unexpected(row.error());
   guard.whole_ = std::move(*row);
   if (limits.failures_per_hour != 0) {
-    row = read(reader, {}, "");
+    row = read_guard(reader, {}, "");
     if (!row) return std::unexpected(row.error());
     guard.everybody_ = std::move(*row);
   }
-  // Who tried less than a lock's worth and then was quiet for as long as a lock lasts has gained no
-  // more tries than the lock would have let through; the whole's total never forgets.
-  GuardRow& own = guard.scope_;
-  const bool lock_over = own.locked_until_ms != 0 && own.locked_until_ms <= now_ms;
-  const bool quiet = now_ms - own.last_failure_ms >= std::int64_t{limits.lock_s} * 1000;
-  if (lock_over || (quiet && own.locked_until_ms <= now_ms)) {
-    own.failures = 0;
-    own.locked_until_ms = 0;
-  }
+  forget_quiet(guard.scope_, limits, now_ms);
   if (now_ms - guard.everybody_.window_start_ms >= kHourMs) {
     guard.everybody_.window_start_ms = now_ms;
     guard.everybody_.window_used = 0;

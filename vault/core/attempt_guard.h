@@ -28,6 +28,15 @@ struct GuardKey {
   [[nodiscard]] static GuardKey of(const CustomerRow& customer) noexcept;
 };
 
+// The row of one key and scope, or a fresh one. A slot that is another name's counts as fresh.
+[[nodiscard]] base::Result<GuardRow> read_guard(Reader& reader, const GuardKey& who,
+                                                std::string_view scope);
+
+// A scope's failures start at 0 again when its lock is over, or when it was quiet for as long as a
+// lock lasts: whoever stops short of the limit and waits gains no more tries than by being locked.
+// The subject's whole never forgets.
+void forget_quiet(GuardRow& scope, const AttemptSettings& limits, std::int64_t now_ms) noexcept;
+
 [[nodiscard]] std::string otp_scope(std::string_view purpose);  // "otp:PURPOSE"
 [[nodiscard]] std::string secret_scope(SecretKind kind);        // "secret:KIND"
 

@@ -45,6 +45,18 @@ base::Result<void> MetricsOperation::apply(Transaction& /*tx*/, EventSink& event
 
 Answer MetricsOperation::take_answer() { return MetricsAnswer{services_.metrics_text()}; }
 
+base::Result<void> JwksOperation::apply(Transaction& /*tx*/, EventSink& events) {
+  Event e = event(request_in_.principal(), "jwks");
+  if (!keys_) e.outcome = base::code_name(keys_.error().code);
+  events.add(e);
+  return {};
+}
+
+Answer JwksOperation::take_answer() {
+  if (!keys_) return failure_of(keys_.error());
+  return JwksAnswer{std::move(*keys_)};
+}
+
 base::Result<void> RefusalOperation::apply(Transaction& /*tx*/, EventSink& events) {
   event_.request = request_;
   events.add(event_);

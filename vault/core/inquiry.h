@@ -35,6 +35,21 @@ class MetricsOperation final : public Operation {
   Authorized<MetricsRead> request_in_;
 };
 
+// jwks: the public keys of seal-sign, for whoever opens what is sealed or checks a receipt.
+class JwksOperation final : public Operation {
+ public:
+  JwksOperation(Services& services, Authorized<JwksRead> request)
+      : Operation(services), request_in_(std::move(request)) {}
+  void prepare(Reader& /*reader*/) override { keys_ = services_.sealer.jwks(); }
+  [[nodiscard]] bool has_effect() const override { return false; }
+  [[nodiscard]] base::Result<void> apply(Transaction& tx, EventSink& events) override;
+
+ private:
+  [[nodiscard]] Answer take_answer() override;
+  Authorized<JwksRead> request_in_;
+  base::Result<std::string> keys_;
+};
+
 // A refusal, by the policy or by a gate: recorded, then answered.
 class RefusalOperation final : public Operation {
  public:

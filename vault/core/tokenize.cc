@@ -5,13 +5,14 @@
 #include <array>
 
 #include "vault/core/record.h"
+#include "vault/core/subject.h"
 
 namespace cardvault::core {
 
 using base::Code;
 
 TokenizeOperation::TokenizeOperation(Services& services, Authorized<Tokenize> request)
-    : Operation(services), request_in_(std::move(request)) {}
+    : Operation(services), request_in_(std::move(request)), idempotent_(services) {}
 
 void TokenizeOperation::prepare(Reader& reader) {
   settings_ = services_.settings.load();
@@ -21,45 +22,17 @@ void TokenizeOperation::prepare(Reader& reader) {
   customers_.clear();
   items_.clear();
   items_.resize(requests.size());
-  if (!request_in_.request().idempotency_key.empty()) {
-    if (auto ready = prepare_idempotency(reader); !ready) {
-      whole_failure_ = failure_of(ready.error());
+  if (const std::string& key = request_in_.request().idempotency_key; !key.empty()) {
+    auto first = idempotent_.look(reader, request_in_.principal().id(), key,
+                                  services_.codec.tokenize_bytes(request_in_.request()));
+    if (first) {
+      replayed_ = std::move(*first);
+    } else {
+      whole_failure_ = failure_of(first.error());
     }
     if (whole_failure_ || replayed_) return;
   }
   for (std::size_t i = 0; i < requests.size(); ++i) prepare_item(reader, requests[i], items_[i]);
-}
-
-base::Result<void> TokenizeOperation::prepare_idempotency(Reader& reader) {
-  const Tokenize& request = request_in_.request();
-  const std::string& client = request_in_.principal().id();
-  if (!hold_) {
-    auto hold = services_.idempotency.take(client, request.idempotency_key);
-    if (!hold) return base::fail(Code::kIdempotencyRunning, "tokenize.idempotency");
-    hold_ = std::move(hold);
-  }
-  const KeyRef key = services_.keys.get(KeyPurpose::kIdIndex);
-  auto mac = services_.crypto.mac(key, services_.codec.tokenize_bytes(request));
-  if (!mac) return std::unexpected(mac.error());
-  std::copy_n(mac->begin(), body_fp_.size(), body_fp_.begin());
-  body_fp_version_ = key.version;
-  // A client may take a card number for a key, and can't be told from one that takes the time.
-  mac = services_.crypto.mac(key, base::as_bytes("idempotency-key:" + request.idempotency_key));
-  if (!mac) return std::unexpected(mac.error());
-  Fingerprint key_fp{};
-  std::copy_n(mac->begin(), key_fp.size(), key_fp.begin());
-  stored_key_ = fingerprint_text(key_fp, key.version);
-
-  auto row = reader.idempotency(client, stored_key_);
-  if (!row) return std::unexpected(row.error());
-  if (!*row || (*row)->created_ms + kIdempotencyMs <= services_.clock.now_ms()) return {};
-  if ((*row)->body_fp != body_fp_) {
-    return base::fail(Code::kIdempotencyMismatch, "tokenize.idempotency");
-  }
-  auto answer = services_.codec.read_answer((*row)->answer);
-  if (!answer) return std::unexpected(answer.error());
-  replayed_ = std::move(*answer);
-  return {};
 }
 
 void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request, Item& item) {
@@ -112,22 +85,10 @@ base::Result<void> TokenizeOperation::find_customer(Reader& reader, const Tokeni
     item.customer = seen->second;
     return {};
   }
-  item.customer.name_fp = *fp;
-  const auto cached = look_first_ ? std::nullopt : services_.customers.find(*fp);
-  if (cached) {
-    item.customer.row = cached->row;
-    item.customer.id = cached->id;
-  } else {
-    auto row = reader.customer(*fp);
-    if (!row) return std::unexpected(row.error());
-    if (*row) {
-      item.customer = std::move(**row);
-    } else {
-      item.customer.name_fp_version = services_.keys.get(KeyPurpose::kIdIndex).version;
-      if (auto ok = services_.crypto.random(item.customer.id); !ok) return ok;
-      if (auto ok = seal_name(services_, request.customer.expose(), item.customer); !ok) return ok;
-    }
-  }
+  auto customer = find_or_make_customer(services_, reader, request.customer.expose(), *fp,
+                                        look_first_ ? LookUp::kStore : LookUp::kCacheFirst);
+  if (!customer) return std::unexpected(customer.error());
+  item.customer = std::move(*customer);
   if (request_in_.request().items.size() > 1) customers_.emplace(*fp, item.customer);
   return {};
 }

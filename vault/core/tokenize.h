@@ -7,11 +7,10 @@
 #include <vector>
 
 #include "vault/core/card_check.h"
+#include "vault/core/idempotent.h"
 #include "vault/core/operation.h"
 
 namespace cardvault::core {
-
-inline constexpr std::int64_t kIdempotencyMs = 86'400'000;  // a key's answer is kept 24 hours
 
 // What a repeat does (same customer, same PAN; docs/api.md "Repeats"): the token is the same, its
 // format stays what it first was; an expiry that is given replaces the stored one; the longer life
@@ -53,7 +52,6 @@ class TokenizeOperation final : public Operation {
   base::Result<void> find_customer(Reader& reader, const TokenizeItem& request, Item& item);
   base::Result<void> make_row(const TokenizeItem& request, Item& item);
   base::Result<void> renew_row(const TokenizeItem& request, Item& item, CardRow row);
-  [[nodiscard]] base::Result<void> prepare_idempotency(Reader& reader);
   void record_whole(EventSink& events);
   [[nodiscard]] base::Result<void> load(Transaction& tx);
   [[nodiscard]] base::Result<void> load_item(Transaction& tx, const TokenizeItem& request,
@@ -78,12 +76,9 @@ class TokenizeOperation final : public Operation {
   // The first try takes a card for new, which most are, and a customer from the cache: no look-up
   // on a reader whose page cache the last commit has emptied. A conflict looks first.
   bool look_first_ = false;
-  std::optional<IdempotencyGuard::Hold> hold_;
-  std::string stored_key_;  // a keyed fingerprint of the Idempotency-Key
-  Fingerprint body_fp_{};
-  std::uint32_t body_fp_version_ = 0;
+  Idempotent idempotent_;
   std::optional<Failure> whole_failure_;
-  TokenizeAnswer answer_;
+  Answer answer_;
   std::optional<Answer> replayed_;
 };
 

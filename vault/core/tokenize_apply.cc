@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "vault/core/record.h"
+#include "vault/core/subject.h"
 #include "vault/core/text_form.h"
 #include "vault/core/tokenize.h"
 
@@ -76,14 +77,10 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   if (item.anonymous) return {};
   auto at = applied_.find(item.customer.name_fp);
   if (at == applied_.end()) {
-    auto row = tx.customer(item.customer.name_fp);
+    auto row = current_customer(tx, item.customer);
     if (!row) return std::unexpected(row.error());
-    if (!*row && item.customer.row != 0) return conflict;
-    const bool stored = row->has_value();
-    at = applied_
-             .emplace(item.customer.name_fp,
-                      Applied{stored ? std::move(**row) : item.customer, stored, false})
-             .first;
+    const bool stored = row->row != 0;
+    at = applied_.emplace(item.customer.name_fp, Applied{std::move(*row), stored, false}).first;
   }
   if (at->second.row.id != item.customer.id) return conflict;
   if (item.chargeable || !at->second.stored) return {};
@@ -111,25 +108,19 @@ void TokenizeOperation::record_whole(EventSink& events) {
 }
 
 base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) {
-  answer_ = {};
   const Tokenize& request = request_in_.request();
   const Principal& principal = request_in_.principal();
   if (whole_failure_ || replayed_) {
     record_whole(events);
     return {};
   }
-  if (!request.idempotency_key.empty()) {
-    auto row = tx.idempotency(principal.id(), stored_key_);
-    if (!row) return std::unexpected(row.error());
-    if (*row && (*row)->created_ms + kIdempotencyMs > services_.clock.now_ms()) {
-      return base::fail(Code::kConflict, "tokenize.idempotency");
-    }
-  }
+  if (auto ok = idempotent_.still_first(tx); !ok) return ok;
   if (auto fits = load(tx); !fits) return fits;
 
-  answer_.batch = request.batch;
-  answer_.items.reserve(items_.size());
-  bool keep = !request.idempotency_key.empty();
+  TokenizeAnswer answer;
+  answer.batch = request.batch;
+  answer.items.reserve(items_.size());
+  bool keep = true;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Event e = event(principal, "tokenize");
     auto outcome = decide(tx, request.items[i], items_[i], e);
@@ -139,16 +130,14 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
       keep = keep && !is_vault_failure(failure->code);
     }
     events.add(e);
-    answer_.items.push_back(std::move(*outcome));
+    answer.items.push_back(std::move(*outcome));
   }
   for (auto& [fp, customer] : applied_) {
     if (!customer.changed) continue;
     if (auto ok = tx.update_customer(customer.row); !ok) return ok;
   }
-  if (!keep) return {};
-  return tx.put_idempotency(principal.id(), stored_key_,
-                            {body_fp_, body_fp_version_, services_.codec.answer_bytes(answer_),
-                             services_.clock.now_ms()});
+  answer_ = std::move(answer);
+  return keep ? idempotent_.keep(tx, answer_) : base::Result<void>();
 }
 
 base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
@@ -204,7 +193,7 @@ base::Result<void> TokenizeOperation::store_customer(Transaction& tx, Applied& c
     customer.changed = true;
     return {};
   }
-  auto row = tx.insert_customer(customer.row);
+  auto row = insert_customer(tx, customer.row);
   if (!row) return std::unexpected(row.error());
   customer.row.row = *row;
   customer.stored = true;
@@ -277,7 +266,7 @@ void TokenizeOperation::committed() {
 }
 
 Answer TokenizeOperation::take_answer() {
-  hold_.reset();  // whoever has seen the answer may use the key again
+  idempotent_.release();
   if (whole_failure_) return *whole_failure_;
   if (replayed_) return std::move(*replayed_);
   return std::move(answer_);
