@@ -32,6 +32,11 @@ SETTINGS = [  # what would stop a load that comes from one client
     "reveal.client_per_hour=0",
     "reveal.client_per_day=0",
     "reveal.card_per_day=0",
+    "otp.resend_s=0",
+    "otp.sends=0",
+    "attempts.tries=100",
+    "attempts.subject_cap=0",
+    "attempts.failures_per_hour=0",
 ]
 # (name, mode, connections, batch): closed loops.
 COMBINATIONS = [
@@ -44,7 +49,13 @@ COMBINATIONS = [
     ("tokenize", "tokenize", 8, 100),
     ("detokenize", "detokenize", 8, 100),
     ("mixed", "mixed", 64, 1),
+    ("otp_seal", "otp-seal", 1, 1),
+    ("otp_seal", "otp-seal", 64, 1),
+    ("otp_verify", "otp-verify", 1, 1),
+    ("otp_verify", "otp-verify", 64, 1),
 ]
+MAX_T = 4.5  # of Welch's t: beyond it two means differ
+LEAK_US = 10  # of the control, which must be found
 OPEN_SHARE = 0.8  # of the closed loop's rate
 CLOSED = ("tokenize", 64, 1), ("detokenize", 64, 1)
 
@@ -61,6 +72,10 @@ TARGETS = [
     ("80 % reveals, ops/s", ("mixed", 64, 1), "ops_per_s", ">=", 18000),
     ("tokenize p50, 1 connection, in syncs", ("tokenize", 1, 1), "syncs", "<=", 2.5),
     ("detokenize p50, 1 connection, in syncs", ("detokenize", 1, 1), "syncs", "<=", 2.5),
+    ("otp seal/s", ("otp_seal", 64, 1), "ops_per_s", ">=", 3000),
+    ("otp verify/s (wrong codes)", ("otp_verify", 64, 1), "ops_per_s", ">=", 15000),
+    ("otp seal p50, 1 connection, in syncs", ("otp_seal", 1, 1), "syncs", "<=", 4),
+    ("otp verify p50, 1 connection, in syncs", ("otp_verify", 1, 1), "syncs", "<=", 3),
     ("new mTLS connections/s", ("handshake", 16, 1), "ops_per_s", ">=", 1000),
     ("gate memory per idle connection (bytes)", ("idle", None, 1), "gate_bytes", "<=", 30000),
 ]
@@ -77,9 +92,9 @@ def row(name, connections, batch, **figures):
     return {"name": name, "connections": connections, "batch": batch} | blank | figures
 
 
-def run(program, *arguments):
+def run(program, *arguments, env=None):
     command = [os.path.join(PROGRAMS, program), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
         sys.exit(f"{program} failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
@@ -119,7 +134,7 @@ def pid_of(vault, name):
 class Bench:
     def __init__(self, vault, quick):
         self.vault, self.quick = vault, quick
-        self.rows, self.raw = [], {}
+        self.rows, self.raw, self.timings = [], {}, []
         self.seconds = 1.5 if quick else 6
 
     def load(self, mode, connections, batch=1, *options, seconds=None):
@@ -160,7 +175,7 @@ class Bench:
         self.rows.append(row("sync", 0, 1, p50_us=self.raw["sync_p50_us"], p99_us=self.raw["sync_p99_us"]))
         for name, mode, connections, batch in COMBINATIONS:
             say(f"{name}, {connections} connections, batch {batch}")
-            self.add(name, self.load(mode, connections, batch, *self.watched()), rates[name])
+            self.add(name, self.load(mode, connections, batch, *self.watched()), rates.get(name))
         for name, connections, batch in CLOSED:
             rate = round(self.find(name, connections, batch)["ops_per_s"] * OPEN_SHARE)
             say(f"{name} on schedule, {rate}/s")
@@ -168,6 +183,8 @@ class Bench:
         say("new connections")
         self.add("handshake", self.load("handshake", 16, 1, *self.watched()))
         self.idle(1000 if self.quick else 10000)
+        if not self.quick:
+            self.timing()
 
     def idle(self, connections):
         say(f"{connections} idle connections")
@@ -176,6 +193,20 @@ class Bench:
             say(f"  ended by the gate: {found['closed']}, problems: {found['problems']}")
         self.rows.append(row("idle", connections, 1, ops_per_s=found["opened_per_s"]))
         self.gate_bytes = found["rss_per_connection"][0]
+
+    def timing(self):
+        """What the time of a refusal tells; the vault is stopped for it, and on its own afterwards."""
+        self.vault.down()
+        shim = os.path.join(PROGRAMS, "..", "hsm", "cardvault_shim.so")
+        with open(self.vault.path("vault.toml"), "rb") as file:
+            target = tomllib.load(file)["hsm"]["module"]
+        for against, control in [("absent", 0), ("no-code", 0), ("used", 0), ("absent", LEAK_US)]:
+            say(f"timing of otp/verify, against {against}{', leaky control' if control else ''}")
+            options = ["--module", shim] if control else []
+            environment = {"CARDVAULT_SHIM_TARGET": target, "CARDVAULT_SHIM_LEAK_US": str(control)}
+            found = run("cardvault-timing", "--config", self.vault.path("vault.toml"), "--against",
+                        against, "--samples", 100000, *options, env=os.environ | environment)
+            self.timings.append(found | {"leak_us": control})
 
     def find(self, name, connections, batch):
         for each in self.rows:
@@ -206,6 +237,12 @@ class Bench:
             met = value >= bound if sense == ">=" else value <= bound
             shown = f"{value:.2f}" if bound < 100 else f"{value:.0f}"
             print(f"{what:<42}{shown:>9}   target {sense} {bound:<7}{'' if met else ' MISSED'}")
+        for found in self.timings:
+            leaky = found["leak_us"] != 0
+            what = f"time of otp/verify, wrong code against {found['against']}{', leaky control' if leaky else ''}"
+            met = (abs(found["t"]) >= MAX_T) == leaky
+            print(f"{what}: {found['wrong_code_us']:.1f} us, {found['other_us']:.1f} us, |t| = {abs(found['t']):.2f} "
+                  f"of {found['samples']}, target {'>=' if leaky else '<'} {MAX_T}{'' if met else ' MISSED'}")
 
 
 def main():

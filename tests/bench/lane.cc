@@ -30,7 +30,12 @@ Result<Lane> Lane::open(const Script& script, std::size_t number) {
     auto connection = open_and_wait(*script.store_tls, *script.store);
     if (!connection) return std::unexpected(connection.error());
     lane.store_.emplace(std::move(*connection));
-    lane.store_request_ = RequestTemplate::tokenize(*script.store, script.batch);
+    lane.store_request_ = script.mode == Mode::kOtpSeal ? RequestTemplate::otp_seal(*script.store)
+                          : script.mode == Mode::kOtpVerify
+                              ? RequestTemplate::otp_verify(*script.store)
+                              : RequestTemplate::tokenize(*script.store, script.batch);
+    lane.subjects_ = script.subjects;
+    lane.subjects_.next = number * 7919 % script.subjects.count;
   }
   if (script.reveal != nullptr) {
     auto connection = open_and_wait(*script.reveal_tls, *script.reveal);
@@ -45,6 +50,10 @@ Result<Lane> Lane::open(const Script& script, std::size_t number) {
 }
 
 Result<Wait> Lane::ask(const Script& script, CardStream& cards) {
+  if (script.mode == Mode::kOtpSeal || script.mode == Mode::kOtpVerify) {
+    active_ = &*store_;
+    return active_->send(store_request_->with_subject(subjects_));
+  }
   const bool store = script.mode == Mode::kTokenize ||
                      (script.mode == Mode::kMixed && asked_ % 5 == 0);  // 80 % reveals
   ++asked_;

@@ -19,6 +19,7 @@ struct Script {
   const client::Endpoint* reveal = nullptr;  // null when nothing is revealed
   const client::TlsContext* reveal_tls = nullptr;
   std::span<const TokenText> tokens = {};
+  Subjects subjects = {};  // of codes; each lane begins at another one
 };
 
 // Not thread-safe.
@@ -50,6 +51,7 @@ class Lane {
   std::optional<RequestTemplate> reveal_request_;
   client::Connection* active_ = nullptr;
   std::size_t next_token_ = 0;
+  Subjects subjects_;
   std::uint64_t asked_ = 0;
 };
 

@@ -18,6 +18,7 @@ namespace cardvault::bench {
 namespace {
 
 constexpr std::size_t kSetupBatch = 500;
+constexpr std::uint64_t kSubjects = 5'000'000'000;  // phone numbers of half the space
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 [[noreturn]] void stop(const char* what, const base::Error& error) {
@@ -65,6 +66,19 @@ std::vector<TokenText> store_cards(const client::TlsContext& tls, const client::
     }
   }
   return tokens;
+}
+
+// Subjects who have an open code, sealed now.
+void seal_codes(const client::TlsContext& tls, const client::Endpoint& endpoint,
+                Subjects subjects) {
+  client::Client client(tls, endpoint, std::chrono::seconds(30));
+  auto request = RequestTemplate::otp_seal(endpoint);
+  for (std::uint64_t i = 0; i < subjects.count; ++i) {
+    const auto response = need(client.send(request.with_subject(subjects)), "seal codes");
+    if (response.status == 200) continue;
+    throw base::StartupError("the vault refused a code: HTTP " + std::to_string(response.status) +
+                             ", " + std::string(find_problems(response.body).first));
+  }
 }
 
 Schedule schedule_of(const Options& options) {
@@ -168,6 +182,15 @@ void run(const Options& options) {
                 .store = &store,
                 .store_tls = &store_tls};
   if (options.mode == Mode::kTokenize) return print(options, run_requests(options, script));
+  if (options.mode == Mode::kOtpSeal || options.mode == Mode::kOtpVerify) {
+    script.subjects = {.first = std::mt19937_64(std::random_device{}())() % kSubjects,
+                       .count = kSubjects};
+    if (options.mode == Mode::kOtpVerify) {
+      script.subjects.count = options.cards;
+      seal_codes(store_tls, store, script.subjects);
+    }
+    return print(options, run_requests(options, script));
+  }
   const auto reveal = need(client::Endpoint::resolve(options.reveal.url), "--reveal-url");
   const auto reveal_tls = need(client::TlsContext::load(options.reveal.credentials),
                                "--ca, --reveal-cert, --reveal-key");

@@ -10,6 +10,8 @@ namespace {
 const std::map<std::string, Mode> kModes = {{"tokenize", Mode::kTokenize},
                                             {"detokenize", Mode::kDetokenize},
                                             {"mixed", Mode::kMixed},
+                                            {"otp-seal", Mode::kOtpSeal},
+                                            {"otp-verify", Mode::kOtpVerify},
                                             {"handshake", Mode::kHandshake},
                                             {"idle", Mode::kIdle}};
 
@@ -42,6 +44,10 @@ const char* mode_name(Mode mode) noexcept {
       return "detokenize";
     case Mode::kMixed:
       return "mixed";
+    case Mode::kOtpSeal:
+      return "otp-seal";
+    case Mode::kOtpVerify:
+      return "otp-verify";
     case Mode::kHandshake:
       return "handshake";
     case Mode::kIdle:
@@ -57,7 +63,8 @@ Options read_options(int argc, char** argv) {
   Options options;
   std::string format = "table";
   app.add_option("mode", options.mode,
-                 "tokenize, detokenize, mixed (80 % reveals), handshake, idle")
+                 "tokenize, detokenize, mixed (80 % reveals), otp-seal, otp-verify (wrong codes of "
+                 "--cards subjects who have one), handshake, idle")
       ->required()
       ->transform(CLI::CheckedTransformer(kModes, CLI::ignore_case));
   add_targets(app, options);
@@ -71,7 +78,7 @@ Options read_options(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "measured time")->capture_default_str();
   app.add_option("--warmup", options.warmup, "seconds before, not counted")->capture_default_str();
   app.add_option("--rate", options.rate, "requests/s, open loop; 0: closed loop");
-  app.add_option("--cards", options.cards, "cards stored beforehand, for reveals")
+  app.add_option("--cards", options.cards, "cards stored, or codes sealed, beforehand")
       ->check(CLI::Range(1, 100000000))
       ->capture_default_str();
   app.add_option("--watch", options.watch, "report CPU and memory of these pids")->delimiter(',');

@@ -81,18 +81,19 @@ void Worker::answered(std::size_t index, const client::Response& response) {
   Lane& lane = lanes_[index];
   lane.busy = false;
   --in_flight_;
-  const auto problems = find_problems(response.body);
+  const bool well = response.status == wanted_status(script_.mode);
+  const auto problems = well && response.status != 200 ? Problems{} : find_problems(response.body);
   if (problems.count != 0) tally_.problems[std::string(problems.first)] += problems.count;
   const bool open_loop = schedule_.interval_ns != 0;
   const auto measured = [&](std::int64_t at) {
     return at >= schedule_.measure_ns && at < schedule_.end_ns;
   };
-  if (response.status == 200 && measured(now)) {
+  if (well && measured(now)) {
     ++tally_.requests;
     tally_.items += script_.batch - std::min(script_.batch, problems.count);
   }
   // The latency of an open loop is that of what was due while measured, however late its answer.
-  if (response.status == 200 && measured(open_loop ? lane.due_ns : now)) {
+  if (well && measured(open_loop ? lane.due_ns : now)) {
     tally_.latency.record(now - lane.due_ns);
   }
   if (open_loop) {

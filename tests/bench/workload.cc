@@ -16,6 +16,10 @@ constexpr std::string_view kCustomerMark = "CCCCCCCCCCC";
 constexpr std::string_view kTokenMark = "TTTTTTTTTTTTTTTTTTTTTTTTTTTTTT";
 constexpr std::string_view kTokenizeItem =
     R"({"pan":"PPPPPPPPPPPPPPPP","expiry":"2029-12","customer":"CCCCCCCCCCC"})";
+constexpr std::string_view kSealItem =
+    R"({"subject":"CCCCCCCCCCC","purpose":"verify_login","recipient":"sms-gateway"})";
+constexpr std::string_view kVerifyItem =
+    R"({"subject":"CCCCCCCCCCC","purpose":"verify_login","code":"000000"})";
 static_assert(kPanMark.size() == kPanDigits && kCustomerMark.size() == kCustomerDigits &&
               kTokenMark.size() == kTokenSize);
 
@@ -59,6 +63,29 @@ RequestTemplate RequestTemplate::detokenize(const client::Endpoint& to, std::siz
   RequestTemplate made(to, "/v1/detokenize", item, batch);
   made.value_ = item.find(kTokenMark);
   return made;
+}
+
+RequestTemplate RequestTemplate::otp_seal(const client::Endpoint& to) {
+  RequestTemplate made(to, "/v1/otp/seal", kSealItem, 1);
+  made.customer_ = kSealItem.find(kCustomerMark);
+  return made;
+}
+
+RequestTemplate RequestTemplate::otp_verify(const client::Endpoint& to) {
+  RequestTemplate made(to, "/v1/otp/verify", kVerifyItem, 1);
+  made.customer_ = kVerifyItem.find(kCustomerMark);
+  return made;
+}
+
+std::span<const std::uint8_t> RequestTemplate::with_subject(Subjects& subjects) {
+  std::uint64_t number = subjects.first + subjects.next;
+  subjects.next = subjects.next + 1 == subjects.count ? 0 : subjects.next + 1;
+  const auto digits = at(0, customer_, kCustomerDigits);
+  digits[0] = '7';
+  for (std::size_t i = kCustomerDigits; i-- > 1; number /= 10) {
+    digits[i] = static_cast<char>('0' + number % 10);
+  }
+  return bytes_;
 }
 
 std::span<char> RequestTemplate::at(std::size_t item, std::size_t offset, std::size_t size) {

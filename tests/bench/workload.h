@@ -16,7 +16,26 @@ namespace cardvault::bench {
 inline constexpr std::size_t kTokenSize = 30;  // "tok_" and 26 characters
 using TokenText = std::array<char, kTokenSize>;
 
-enum class Mode : std::uint8_t { kTokenize, kDetokenize, kMixed, kHandshake, kIdle };
+enum class Mode : std::uint8_t {
+  kTokenize,
+  kDetokenize,
+  kMixed,
+  kOtpSeal,
+  kOtpVerify,  // wrong codes: each is counted and answered 403
+  kHandshake,
+  kIdle
+};
+// The status of an answer as it should be.
+[[nodiscard]] inline int wanted_status(Mode mode) noexcept {
+  return mode == Mode::kOtpVerify ? 403 : 200;
+}
+
+// Subjects of codes: so many of them, one after another and again from the first.
+struct Subjects {
+  std::uint64_t first = 0;
+  std::uint64_t count = 1;
+  std::uint64_t next = 0;
+};
 
 // One request of `batch` items (1: the single form), patched for each sending. Not thread-safe.
 class RequestTemplate {
@@ -24,7 +43,11 @@ class RequestTemplate {
   [[nodiscard]] static RequestTemplate tokenize(const client::Endpoint& to, std::size_t batch);
   [[nodiscard]] static RequestTemplate detokenize(const client::Endpoint& to, std::size_t batch,
                                                   const std::string& purpose);
+  [[nodiscard]] static RequestTemplate otp_seal(const client::Endpoint& to);
+  [[nodiscard]] static RequestTemplate otp_verify(const client::Endpoint& to);
 
+  // The next subject; moves on.
+  std::span<const std::uint8_t> with_subject(Subjects& subjects);
   // The next cards of the stream.
   std::span<const std::uint8_t> with_cards(CardStream& cards);
   // Tokens from `next` on, in turn; moves `next`.

@@ -1,6 +1,7 @@
 // A PKCS#11 module between us and a real one that misbehaves when told to. Controlled through the
 // pointer that its cardvault_shim() returns; the module behind it is $CARDVAULT_SHIM_TARGET, and
-// $CARDVAULT_SHIM_DELAY_US delays every call of a cipher, MAC or random generator.
+// $CARDVAULT_SHIM_DELAY_US delays every call of a cipher, MAC or random generator,
+// $CARDVAULT_SHIM_LEAK_US the MAC of a one-time code that exists, but not of one that doesn't.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@ struct Shim {
   std::atomic<bool> constant_iv{false};  // C_GenerateRandom repeats itself
   std::atomic<ShimIv> gcm_iv{ShimIv::kCaller};
   std::atomic<unsigned> delay_us{0};
+  std::atomic<unsigned> leak_us{0};
 
   void reset();
 };

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -63,6 +64,20 @@ CK_RV copy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBU
 CK_RV sign_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
   if (const CK_RV rv = fault(); rv != CKR_OK) return rv;
   return real->C_SignInit(session, mechanism, key);
+}
+
+// A module that takes longer over a code that exists: what the timing test must find.
+CK_RV sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG size, CK_BYTE_PTR out,
+           CK_ULONG_PTR out_size) {
+  constexpr CK_ULONG kIdEnd = 17;  // 0x01, then the code's id; zeros where there is no code
+  if (control.leak_us != 0 && size > kIdEnd && data[0] == 1 &&
+      std::any_of(data + 1, data + kIdEnd, [](CK_BYTE byte) { return byte != 0; })) {
+    const auto until =
+        std::chrono::steady_clock::now() + std::chrono::microseconds(control.leak_us.load());
+    while (std::chrono::steady_clock::now() < until) {
+    }
+  }
+  return real->C_Sign(session, data, size, out, out_size);
 }
 
 CK_RV decrypt_init(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key) {
@@ -129,6 +144,9 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
     if (const char* delay = std::getenv("CARDVAULT_SHIM_DELAY_US")) {
       control.delay_us = static_cast<unsigned>(std::strtoul(delay, nullptr, 10));
     }
+    if (const char* leak = std::getenv("CARDVAULT_SHIM_LEAK_US")) {
+      control.leak_us = static_cast<unsigned>(std::strtoul(leak, nullptr, 10));
+    }
     list = *real;
     list.C_GetFunctionList = &C_GetFunctionList;
     list.C_Login = &login;
@@ -137,6 +155,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
     list.C_GetMechanismInfo = &mechanism_info;
     list.C_CopyObject = &copy_object;
     list.C_SignInit = &sign_init;
+    list.C_Sign = &sign;
     list.C_DecryptInit = &decrypt_init;
     list.C_EncryptInit = &encrypt_init;
     list.C_Encrypt = &encrypt;
