@@ -81,6 +81,55 @@ heading 'The web tier may not reveal a card'
 ask web /v1/detokenize "{\"token\":\"$token\",\"purpose\":\"payment\"}" 403 permission_denied
 heading 'The processor may, through a gate of its own'
 ask processor /v1/detokenize "{\"token\":\"$token\",\"purpose\":\"payment\"}" 200 4111111111111111
+# open_sealed NAME KIND EXPECTED-TEXT: what the holder of NAME's key reads in the last answer.
+open_sealed() {
+  local said
+  printf '$ jq -r .sealed | systemd/demo_recipient.py %s %s %s\n' "$dir" "$1" "$2"
+  said=$(jq -r .sealed <<<"$answer" | /usr/bin/python3 systemd/demo_recipient.py "$dir" "$1" "$2" 2>&1) || true
+  printf '%s%s%s\n' "$dim" "$said" "$plain"
+  if [[ $said != *"$3"* ]]; then
+    failures=$((failures + 1))
+    printf 'NOT AS EXPECTED: it should say %s\n' "$3"
+  fi
+  code=$(jq -r '.code // empty' <<<"$said" 2>/dev/null || true)
+}
+subject='"subject":"+77010000001"'
+$tool --config $dir/vault.toml jwks >$dir/jwks.json
+
+heading 'A login is verified: the code is sealed to the SMS gateway, the web tier only passes it on'
+ask web /v1/otp/seal "{$subject,\"purpose\":\"verify_login\",\"recipient\":\"sms-gateway\"}" 200 '"sealed"'
+heading "The gateway's key opens it: this is what the SMS says"
+open_sealed sms-gateway otp verify_login
+heading 'What the customer types is verified; a wrong code costs an attempt'
+ask web /v1/otp/verify "{$subject,\"purpose\":\"verify_login\",\"code\":\"0000000000\"}" 403 '"attempts_left":2'
+ask web /v1/otp/verify "{$subject,\"purpose\":\"verify_login\",\"code\":\"$code\"}" 200 '"verified":true'
+heading 'A code is good once'
+ask web /v1/otp/verify "{$subject,\"purpose\":\"verify_login\",\"code\":\"$code\"}" 403 verification_failed
+
+heading 'A password is enrolled; changing it takes a new code, which is spent by it'
+ask web /v1/secrets/enroll "{$subject,\"kind\":\"password\",\"secret\":\"Tulips by the lake\"}" 204 ''
+ask web /v1/secrets/change "{$subject,\"kind\":\"password\",\"secret\":\"Poppies on the hill\"}" 403 confirmation_required
+ask web /v1/otp/seal "{$subject,\"purpose\":\"change_password\",\"recipient\":\"sms-gateway\"}" 200 '"sealed"'
+open_sealed sms-gateway otp change_password
+ask web /v1/otp/verify "{$subject,\"purpose\":\"change_password\",\"code\":\"$code\"}" 200 '"verified":true'
+ask web /v1/secrets/change "{$subject,\"kind\":\"password\",\"secret\":\"Poppies on the hill\"}" 204 ''
+ask web /v1/secrets/verify "{$subject,\"kind\":\"password\",\"secret\":\"Poppies on the hill\"}" 200 '"verified":true'
+
+heading 'A payment: the code is bound to amount, currency and payee'
+payment='"context":{"amount":1250000,"currency":"KZT","payee":"Almaty Energo"}'
+altered='"context":{"amount":9950000,"currency":"KZT","payee":"Almaty Energo"}'
+reveal="\"token\":\"$token\",\"purpose\":\"payment\",\"recipient\":\"acquirer\""
+ask web /v1/detokenize "{$reveal,$payment}" 403 confirmation_required
+ask web /v1/otp/seal "{$subject,\"purpose\":\"confirm_transaction\",$payment,\"recipient\":\"sms-gateway\"}" 200 '"sealed"'
+open_sealed sms-gateway otp 'Almaty Energo'
+ask web /v1/otp/verify "{$subject,\"purpose\":\"confirm_transaction\",$altered,\"code\":\"$code\"}" 403 verification_failed
+ask web /v1/otp/verify "{$subject,\"purpose\":\"confirm_transaction\",$payment,\"code\":\"$code\"}" 200 '"verified":true'
+heading 'The confirmed payment buys one card, sealed to the acquirer; for another amount it buys none'
+ask web /v1/detokenize "{$reveal,$altered}" 403 confirmation_required
+ask web /v1/detokenize "{$reveal,$payment}" 200 '"sealed"'
+open_sealed acquirer card 4111111111111111
+ask web /v1/detokenize "{$reveal,$payment}" 403 confirmation_required
+
 heading 'Who am I, and what is left of my quotas?'
 ask processor /v1/whoami '' 200 '"client":"processor"'
 heading 'All of it is in the audit log, before its answer left'
