@@ -22,49 +22,76 @@ enum class Field : std::uint8_t {
   kPurpose,
   kMask,
   kAfter,
+  kSubject,
+  kContext,
+  kRecipient,
+  kClear,
+  kDigits,
+  kCode,
+  kKind,
+  kSecret,
+  kAmount,
+  kCurrency,
+  kPayee,
 };
 
-[[nodiscard]] constexpr std::uint32_t bit(Field field) noexcept {
-  return 1U << static_cast<unsigned>(field);
+template <class... Fields>
+[[nodiscard]] constexpr std::uint32_t bits(Fields... fields) noexcept {
+  return ((1U << static_cast<unsigned>(fields)) | ...);
 }
 
-// What the body of an operation may and must hold, besides "items".
+// What an object may and must hold, besides "items".
 struct Schema {
   std::uint32_t allowed;
   std::uint32_t required;
-  bool batches;  // takes "items"
+  bool batches = false;  // takes "items"
 };
 
 [[nodiscard]] constexpr Schema schema_of(Operation operation) noexcept {
+  using enum Field;
   switch (operation) {
     case Operation::kTokenize:
-      return {bit(Field::kPan) | bit(Field::kExpiry) | bit(Field::kCustomer) | bit(Field::kFormat) |
-                  bit(Field::kTtl) | bit(Field::kMetadata),
-              bit(Field::kPan), true};
+      return {bits(kPan, kExpiry, kCustomer, kFormat, kTtl, kMetadata), bits(kPan), true};
     case Operation::kDetokenize:
-      return {bit(Field::kToken) | bit(Field::kPurpose) | bit(Field::kMask),
-              bit(Field::kToken) | bit(Field::kPurpose), true};
+      return {bits(kToken, kPurpose, kMask, kRecipient, kContext), bits(kToken, kPurpose), true};
+    case Operation::kOtpSeal:
+      return {bits(kSubject, kPurpose, kContext, kRecipient, kClear, kTtl, kDigits),
+              bits(kSubject, kPurpose)};
+    case Operation::kOtpVerify:
+      return {bits(kSubject, kPurpose, kContext, kCode), bits(kSubject, kPurpose, kCode)};
+    case Operation::kOtpCancel:
+      return {bits(kSubject, kPurpose), bits(kSubject, kPurpose)};
+    case Operation::kSecretEnroll:
+    case Operation::kSecretVerify:
+    case Operation::kSecretChange:
+      return {bits(kSubject, kKind, kSecret), bits(kSubject, kKind, kSecret)};
+    case Operation::kSecretRemove:
+      return {bits(kSubject, kKind), bits(kSubject, kKind)};
     default:
-      return {bit(Field::kCustomer) | bit(Field::kAfter), bit(Field::kCustomer), false};
+      return {bits(kCustomer, kAfter), bits(kCustomer)};
   }
 }
+
+inline constexpr Schema kContextSchema{bits(Field::kAmount, Field::kCurrency, Field::kPayee),
+                                       bits(Field::kAmount, Field::kCurrency, Field::kPayee)};
 
 [[nodiscard]] constexpr Field field_of(std::string_view name) noexcept {
   struct Name {
     std::string_view name;
     Field field;
   };
-  constexpr auto kNames = std::to_array<Name>({{"pan", Field::kPan},
-                                               {"expiry", Field::kExpiry},
-                                               {"customer", Field::kCustomer},
-                                               {"token", Field::kToken},
-                                               {"purpose", Field::kPurpose},
-                                               {"items", Field::kItems},
-                                               {"metadata", Field::kMetadata},
-                                               {"format", Field::kFormat},
-                                               {"ttl", Field::kTtl},
-                                               {"mask", Field::kMask},
-                                               {"after", Field::kAfter}});
+  constexpr auto kNames =
+      std::to_array<Name>({{"pan", Field::kPan},           {"expiry", Field::kExpiry},
+                           {"customer", Field::kCustomer}, {"token", Field::kToken},
+                           {"purpose", Field::kPurpose},   {"items", Field::kItems},
+                           {"metadata", Field::kMetadata}, {"format", Field::kFormat},
+                           {"ttl", Field::kTtl},           {"mask", Field::kMask},
+                           {"after", Field::kAfter},       {"subject", Field::kSubject},
+                           {"context", Field::kContext},   {"recipient", Field::kRecipient},
+                           {"clear", Field::kClear},       {"digits", Field::kDigits},
+                           {"code", Field::kCode},         {"kind", Field::kKind},
+                           {"secret", Field::kSecret},     {"amount", Field::kAmount},
+                           {"currency", Field::kCurrency}, {"payee", Field::kPayee}});
   for (const Name& n : kNames) {
     if (n.name == name) return n.field;
   }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "protocol/gate/json_fields.h"
+#include "protocol/gate/request_builder.h"
 #include "vault/core/sensitive_names.h"
 
 namespace cardvault::gate {
@@ -17,7 +18,6 @@ using Text = json::string_view;
 
 constexpr std::size_t kMaxDepth = 4;
 constexpr std::size_t kMaxText = 1024;
-constexpr std::int64_t kMaxTtl = 315'360'000;  // ten years
 
 // Builds the request from the parser's events. It goes on after the first problem, so that
 // sensitive data anywhere behind it is still seen.
@@ -28,17 +28,13 @@ class Handler {
   static constexpr std::size_t max_key_size = max_object_size;
   static constexpr std::size_t max_string_size = max_object_size;
 
-  explicit Handler(Operation operation) : operation_(operation), schema_(schema_of(operation)) {}
+  explicit Handler(Operation operation) : schema_(schema_of(operation)), builder_(operation) {}
 
   [[nodiscard]] std::optional<Code> problem() const {
     if (sensitive_) return Code::kSensitiveAuthenticationData;
     return problem_;
   }
-  [[nodiscard]] core::Request take() {
-    if (operation_ == Operation::kTokenize) return std::move(tokenize_);
-    if (operation_ == Operation::kDetokenize) return std::move(detokenize_);
-    return std::move(search_);
-  }
+  [[nodiscard]] core::Request take() { return builder_.take(is_batch()); }
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
@@ -51,6 +47,10 @@ class Handler {
       next = begin_item() ? Place::kItem : Place::kSkipped;
     } else if (holds_fields() && field_ == Field::kMetadata) {
       next = Place::kMetadata;
+    } else if (holds_fields() && field_ == Field::kContext) {
+      next = Place::kContext;
+      context_seen_ = 0;
+      builder_.begin_context();
     } else {
       note(Code::kInvalidField);
     }
@@ -58,7 +58,8 @@ class Handler {
   }
   bool on_object_end(std::size_t, error_code&) {
     const Place ended = places_[depth_--];
-    if (ended == Place::kItem) require(seen_);
+    if (ended == Place::kItem) end_item(seen_);
+    if (ended == Place::kContext) require(kContextSchema, context_seen_);
     if (ended == Place::kRoot) finish();
     return true;
   }
@@ -78,7 +79,7 @@ class Handler {
     if (core::is_sensitive_name(key)) sensitive_ = true;
     if (key.find('\0') != key.npos) note(Code::kInvalidJson);
     if (place() == Place::kMetadata) {
-      metadata_key(key);
+      if (!builder_.metadata_key(key.substr(0, kMaxText))) note(Code::kDuplicateField);
     } else if (holds_fields()) {
       field_key(field_of(key));
     }
@@ -97,10 +98,10 @@ class Handler {
   bool on_number_part(Text, error_code&) { return true; }
   bool on_int64(std::int64_t value, Text, error_code&) { return number_value(value); }
   bool on_uint64(std::uint64_t, Text, error_code&) { return number_value(0); }
-  bool on_double(double, Text, error_code&) { return number_value(0); }
+  bool on_double(double, Text, error_code&) { return number_value(std::nullopt); }
   bool on_bool(bool value, error_code&) {
-    if (holds_fields() && field_ == Field::kMask) {
-      detokenize_.items.back().mask = value;
+    if (holds_fields() && (field_ == Field::kMask || field_ == Field::kClear)) {
+      builder_.flag(field_, value);
     } else {
       wrong_type();
     }
@@ -114,11 +115,11 @@ class Handler {
   bool on_comment(Text, error_code&) { return true; }
 
  private:
-  enum class Place : std::uint8_t { kOutside, kRoot, kItems, kItem, kMetadata, kSkipped };
+  enum class Place : std::uint8_t { kOutside, kRoot, kItems, kItem, kMetadata, kContext, kSkipped };
 
   [[nodiscard]] Place place() const { return places_[depth_]; }
   [[nodiscard]] bool holds_fields() const {
-    return place() == Place::kRoot || place() == Place::kItem;
+    return place() == Place::kRoot || place() == Place::kItem || place() == Place::kContext;
   }
   void note(Code code) {
     if (!problem_) problem_ = code;
@@ -150,119 +151,68 @@ class Handler {
     parts_.clear();
   }
 
-  std::size_t items() const { return tokenize_.items.size() + detokenize_.items.size(); }
   bool begin_item() {
     seen_ = 0;
-    if (items() == core::kMaxBatch) {
+    if (builder_.items() == core::kMaxBatch) {
       note(Code::kBatchSize);
       return false;
     }
-    add_item();
+    builder_.add_item();
     return true;
   }
-  void add_item() {
-    if (operation_ == Operation::kTokenize) tokenize_.items.emplace_back();
-    if (operation_ == Operation::kDetokenize) detokenize_.items.emplace_back();
+  void end_item(std::uint32_t seen) {
+    require(schema_, seen);
+    if (builder_.items() == 0) return;
+    if (const auto problem = builder_.end_item()) note(*problem);
   }
 
+  std::uint32_t& seen_here() {
+    if (place() == Place::kContext) return context_seen_;
+    return place() == Place::kRoot ? root_seen_ : seen_;
+  }
   void field_key(Field field) {
-    std::uint32_t& seen = place() == Place::kRoot ? root_seen_ : seen_;
-    const bool known = field == Field::kItems ? schema_.batches && place() == Place::kRoot
-                                              : (schema_.allowed & bit(field)) != 0;
+    const Schema& schema = place() == Place::kContext ? kContextSchema : schema_;
+    const bool known = field == Field::kItems ? schema.batches && place() == Place::kRoot
+                                              : (schema.allowed & bits(field)) != 0;
     field_ = known ? field : Field::kUnknown;
     if (!known) return note(Code::kUnknownField);
-    if ((seen & bit(field)) != 0) note(Code::kDuplicateField);
-    seen |= bit(field);
+    std::uint32_t& seen = seen_here();
+    if ((seen & bits(field)) != 0) note(Code::kDuplicateField);
+    seen |= bits(field);
     if (place() != Place::kRoot) return;
     if (field == Field::kItems) {
-      tokenize_.items.clear();
-      detokenize_.items.clear();
-    } else if (schema_.batches && items() == 0) {
-      add_item();  // the request itself is the one item
+      builder_.drop_items();
+    } else if (builder_.items() == 0) {
+      builder_.add_item();  // the request itself is the one item
     }
-  }
-
-  core::Metadata& metadata() { return tokenize_.items.back().metadata; }
-  void metadata_key(std::string_view key) {
-    key = key.substr(0, kMaxText);
-    for (const auto& entry : metadata()) {
-      if (entry.first == key) note(Code::kDuplicateField);
-    }
-    // One more than is allowed is enough for the vault to refuse the item.
-    if (metadata().size() <= core::kMaxMetadataEntries) metadata().emplace_back(key, "");
   }
 
   void string_value(std::string_view text) {
-    if (place() == Place::kMetadata) {
-      metadata().back().second = text;
-      return;
-    }
-    if (!holds_fields()) return wrong_type();
-    switch (field_) {
-      case Field::kPan:
-        tokenize_.items.back().pan = base::SecretText(text);
-        return;
-      case Field::kExpiry:
-        if (text.empty()) note(Code::kInvalidField);  // core takes it for none
-        tokenize_.items.back().expiry = text;
-        return;
-      case Field::kToken:
-        detokenize_.items.back().token = text;
-        return;
-      case Field::kPurpose:
-        detokenize_.items.back().purpose = text;
-        return;
-      case Field::kAfter:
-        search_.after = text;
-        return;
-      case Field::kCustomer: {
-        if (text.empty()) note(Code::kInvalidField);  // core takes it for none
-        auto& customer =
-            operation_ == Operation::kTokenize ? tokenize_.items.back().customer : search_.customer;
-        customer = base::SecretText(text);
-        return;
-      }
-      case Field::kFormat:
-        if (text != "opaque" && text != "numeric") note(Code::kInvalidField);
-        tokenize_.items.back().format =
-            text == "numeric" ? core::TokenFormat::kNumeric : core::TokenFormat::kOpaque;
-        return;
-      default:
-        wrong_type();
-    }
+    if (place() == Place::kMetadata) return builder_.metadata_value(text);
+    if (!holds_fields() || !builder_.text(field_, text)) wrong_type();
   }
-  bool number_value(std::int64_t value) {
-    if (holds_fields() && field_ == Field::kTtl) {
-      const bool good = value >= 1 && value <= kMaxTtl;
-      tokenize_.items.back().ttl_s =
-          good ? static_cast<std::uint32_t>(value) : std::numeric_limits<std::uint32_t>::max();
-    } else {
-      wrong_type();
-    }
+  bool number_value(std::optional<std::int64_t> value) {
+    if (!holds_fields() || !builder_.number(field_, value)) wrong_type();
     return true;
   }
 
-  void require(std::uint32_t seen) {
-    if ((schema_.required & ~seen) != 0) note(Code::kMissingField);
+  void require(const Schema& schema, std::uint32_t seen) {
+    if ((schema.required & ~seen) != 0) note(Code::kMissingField);
   }
+  [[nodiscard]] bool is_batch() const { return (root_seen_ & bits(Field::kItems)) != 0; }
   void finish() {
-    if ((root_seen_ & bit(Field::kItems)) == 0) return require(root_seen_);
-    if (root_seen_ != bit(Field::kItems)) note(Code::kInvalidField);  // items and an item's fields
-    if (items() == 0) note(Code::kBatchSize);
-    tokenize_.batch = true;
-    detokenize_.batch = true;
+    if (!is_batch()) return end_item(root_seen_);
+    if (root_seen_ != bits(Field::kItems)) note(Code::kInvalidField);  // items and an item's fields
+    if (builder_.items() == 0) note(Code::kBatchSize);
   }
 
-  const Operation operation_;
   const Schema schema_;
+  RequestBuilder builder_;
   Place places_[kMaxDepth + 1] = {};
   std::size_t depth_ = 0;
   Field field_ = Field::kUnknown;  // of the value that comes next
-  std::uint32_t root_seen_ = 0, seen_ = 0;
+  std::uint32_t root_seen_ = 0, seen_ = 0, context_seen_ = 0;
   base::SecretBuffer parts_;
-  core::Tokenize tokenize_;
-  core::Detokenize detokenize_;
-  core::CardsSearch search_;
   std::optional<Code> problem_;
   bool sensitive_ = false;
 };

@@ -21,6 +21,10 @@ bool is_json(std::string_view content_type) noexcept {
   return base::same_text(base::trimmed(content_type.substr(semicolon + 1)), "charset=utf-8");
 }
 
+bool takes_key(Operation operation) noexcept {
+  return operation == Operation::kTokenize || operation == Operation::kOtpSeal;
+}
+
 bool usable_key(const RequestHead& head) noexcept {
   const std::string_view key = head.idempotency_key;
   if (head.repeated_idempotency_key) return false;
@@ -34,11 +38,21 @@ base::Result<core::Request> read_request(const Connection& c, const Plan& plan) 
   switch (plan.route.operation) {
     case Operation::kTokenize:
     case Operation::kDetokenize:
-    case Operation::kCardsSearch: {
+    case Operation::kCardsSearch:
+    case Operation::kOtpSeal:
+    case Operation::kOtpVerify:
+    case Operation::kOtpCancel:
+    case Operation::kSecretEnroll:
+    case Operation::kSecretVerify:
+    case Operation::kSecretChange:
+    case Operation::kSecretRemove: {
       auto request =
           decode_body(plan.route.operation, c.received().substr(plan.head_bytes, plan.body_bytes));
-      if (request && plan.route.operation == Operation::kTokenize) {
-        std::get<core::Tokenize>(*request).idempotency_key = plan.head.idempotency_key;
+      if (!request) return request;
+      if (auto* tokenize = std::get_if<core::Tokenize>(&*request)) {
+        tokenize->idempotency_key = plan.head.idempotency_key;
+      } else if (auto* seal = std::get_if<core::OtpSeal>(&*request)) {
+        seal->idempotency_key = plan.head.idempotency_key;
       }
       return request;
     }
@@ -52,6 +66,8 @@ base::Result<core::Request> read_request(const Connection& c, const Plan& plan) 
       return core::TokenFreeze{token, false};
     case Operation::kWhoami:
       return core::Whoami{};
+    case Operation::kJwks:
+      return core::JwksRead{};
     case Operation::kMetrics:
       return core::MetricsRead{};
     case Operation::kHealth:
@@ -103,7 +119,7 @@ Plan judge(const Connection& c, std::size_t head_bytes) {
   } else if (!is_json(head->content_type)) {
     plan.refuse(Code::kUnsupportedMediaType);
   }
-  if (plan.route.operation == Operation::kTokenize && !usable_key(*head)) {
+  if (takes_key(plan.route.operation) && !usable_key(*head)) {
     plan.refuse(Code::kInvalidIdempotencyKey);
   }
   if (plan.refusal && head->expects_continue) plan.fatal = true;  // it will not send the body

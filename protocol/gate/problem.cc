@@ -101,7 +101,7 @@ const Problem& problem_of(base::Code code) noexcept {
     }
     case kBatchSize: {
       static constexpr Problem p{400, "The batch has no items or too many",
-                                 "Send 1 to 1,000 items."};
+                                 "Send 1 to 1,000 items, at most 250 of them to be sealed."};
       return p;
     }
     case kClientUnknown: {

@@ -27,7 +27,15 @@ constexpr std::array kEntries = {
     Entry{Listener::kTls, "*", "DELETE", Operation::kTokenDelete, false, "GET, DELETE"},
     Entry{Listener::kTls, "*/freeze", "POST", Operation::kTokenFreeze, false, "POST"},
     Entry{Listener::kTls, "*/unfreeze", "POST", Operation::kTokenUnfreeze, false, "POST"},
+    Entry{Listener::kTls, "/v1/otp/seal", "POST", Operation::kOtpSeal, true, "POST"},
+    Entry{Listener::kTls, "/v1/otp/verify", "POST", Operation::kOtpVerify, true, "POST"},
+    Entry{Listener::kTls, "/v1/otp/cancel", "POST", Operation::kOtpCancel, true, "POST"},
+    Entry{Listener::kTls, "/v1/secrets/enroll", "POST", Operation::kSecretEnroll, true, "POST"},
+    Entry{Listener::kTls, "/v1/secrets/verify", "POST", Operation::kSecretVerify, true, "POST"},
+    Entry{Listener::kTls, "/v1/secrets/change", "POST", Operation::kSecretChange, true, "POST"},
+    Entry{Listener::kTls, "/v1/secrets/remove", "POST", Operation::kSecretRemove, true, "POST"},
     Entry{Listener::kTls, "/v1/whoami", "GET", Operation::kWhoami, false, "GET"},
+    Entry{Listener::kTls, "/v1/jwks", "GET", Operation::kJwks, false, "GET"},
     Entry{Listener::kTls, "/metrics", "GET", Operation::kMetrics, false, "GET"},
     Entry{Listener::kTls, "/healthz", "GET", Operation::kHealth, false, "GET"},
     Entry{Listener::kHealth, "/metrics", "GET", Operation::kMetrics, false, "GET"},
@@ -73,8 +81,24 @@ std::string_view operation_label(Operation operation) noexcept {
       return "token.freeze";
     case Operation::kTokenUnfreeze:
       return "token.unfreeze";
+    case Operation::kOtpSeal:
+      return "otp.seal";
+    case Operation::kOtpVerify:
+      return "otp.verify";
+    case Operation::kOtpCancel:
+      return "otp.cancel";
+    case Operation::kSecretEnroll:
+      return "secret.enroll";
+    case Operation::kSecretVerify:
+      return "secret.verify";
+    case Operation::kSecretChange:
+      return "secret.change";
+    case Operation::kSecretRemove:
+      return "secret.remove";
     case Operation::kWhoami:
       return "whoami";
+    case Operation::kJwks:
+      return "jwks";
     case Operation::kMetrics:
       return "metrics";
     case Operation::kHealth:

@@ -17,12 +17,20 @@ enum class Operation : std::uint8_t {
   kTokenDelete,
   kTokenFreeze,
   kTokenUnfreeze,
+  kOtpSeal,
+  kOtpVerify,
+  kOtpCancel,
+  kSecretEnroll,
+  kSecretVerify,
+  kSecretChange,
+  kSecretRemove,
   kWhoami,
+  kJwks,
   kMetrics,
   kHealth,
   kReady,
 };
-inline constexpr std::size_t kOperations = 12;
+inline constexpr std::size_t kOperations = 20;
 
 // The name in the log and the metrics: "token.get"; "http" for kUnknown.
 [[nodiscard]] std::string_view operation_label(Operation operation) noexcept;

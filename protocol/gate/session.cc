@@ -11,6 +11,24 @@
 namespace cardvault::gate {
 namespace {
 
+// Decoding and encoding leave pieces of a card number, code or password on the stack.
+bool brings_secret(Operation operation) {
+  switch (operation) {
+    case Operation::kTokenize:
+    case Operation::kOtpVerify:
+    case Operation::kSecretEnroll:
+    case Operation::kSecretVerify:
+    case Operation::kSecretChange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool answers_with_secret(Operation operation) {
+  return operation == Operation::kDetokenize || operation == Operation::kOtpSeal;
+}
+
 // Refusals of known peers go to the vault too, to be counted against them and written to the log:
 // the answer is the vault's. The health socket has no peer to speak of.
 Awaitable<core::Answer> ask(Connection* c, const Question* q) {
@@ -47,7 +65,7 @@ Awaitable<bool> answer(Connection* c, Question q) {
   }
   c->worker.shared.metrics.answered(q.operation, reply.status());
   const bool sent = co_await send(c, reply.bytes());
-  if (q.operation == Operation::kDetokenize) base::wipe_stack();
+  if (answers_with_secret(q.operation)) base::wipe_stack();
   if (!sent) co_return false;
   if (q.form.keep_alive) co_return true;
   c->channel.finish_writing();
@@ -79,7 +97,7 @@ Awaitable<bool> exchange(Connection* c) {
   const std::size_t used = plan.fatal ? c->received().size() : plan.head_bytes + plan.body_bytes;
   Question question = question_of(*c, plan);
   c->consume(used);
-  if (std::holds_alternative<core::Tokenize>(question.request)) base::wipe_stack();
+  if (brings_secret(question.operation)) base::wipe_stack();
   const bool go_on = co_await answer(c, std::move(question));
   co_return go_on;
 }

@@ -31,9 +31,10 @@ void fail_all(std::vector<Pending::Done> waiting) {
   for (Pending::Done& done : waiting) done(failure(Code::kVaultUnavailable));
 }
 
-// Answers carry PANs in their frames, and decoding leaves pieces on the stack.
-bool may_carry_pan(const core::Answer& answer) {
-  return std::holds_alternative<core::DetokenizeAnswer>(answer);
+// Answers carry PANs and codes in their frames, and decoding leaves pieces on the stack.
+bool may_carry_secret(const core::Answer& answer) {
+  return std::holds_alternative<core::DetokenizeAnswer>(answer) ||
+         std::holds_alternative<core::OtpSealedAnswer>(answer);
 }
 
 }  // namespace
@@ -122,7 +123,7 @@ Awaitable<void> VaultLink::serve(VaultLink* self, std::shared_ptr<Connection> co
 }
 
 bool VaultLink::take_frames(const std::shared_ptr<Connection>& connection) {
-  bool pan = false;
+  bool secret = false;
   for (;;) {
     const auto frame = connection->reader.next();
     if (!frame) {
@@ -155,11 +156,11 @@ bool VaultLink::take_frames(const std::shared_ptr<Connection>& connection) {
       if (done) done(failure(Code::kInternal));
       return false;
     }
-    pan = pan || may_carry_pan(*answer);
+    secret = secret || may_carry_secret(*answer);
     if (done) done(std::move(*answer));
   }
   static_cast<void>(connection->reader.space(0));  // wipes what was passed on
-  if (pan) base::wipe_stack();
+  if (secret) base::wipe_stack();
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "protocol/gate/config.h"
@@ -30,7 +31,15 @@ TEST(Routes, FindEveryResource) {
                         Case{"DELETE", "/v1/tokens/tok_1", Operation::kTokenDelete, "tok_1"},
                         Case{"POST", "/v1/tokens/t/freeze", Operation::kTokenFreeze, "t"},
                         Case{"POST", "/v1/tokens/t/unfreeze", Operation::kTokenUnfreeze, "t"},
+                        Case{"POST", "/v1/otp/seal", Operation::kOtpSeal, ""},
+                        Case{"POST", "/v1/otp/verify", Operation::kOtpVerify, ""},
+                        Case{"POST", "/v1/otp/cancel", Operation::kOtpCancel, ""},
+                        Case{"POST", "/v1/secrets/enroll", Operation::kSecretEnroll, ""},
+                        Case{"POST", "/v1/secrets/verify", Operation::kSecretVerify, ""},
+                        Case{"POST", "/v1/secrets/change", Operation::kSecretChange, ""},
+                        Case{"POST", "/v1/secrets/remove", Operation::kSecretRemove, ""},
                         Case{"GET", "/v1/whoami", Operation::kWhoami, ""},
+                        Case{"GET", "/v1/jwks", Operation::kJwks, ""},
                         Case{"GET", "/metrics", Operation::kMetrics, ""},
                         Case{"GET", "/healthz", Operation::kHealth, ""}}) {
     Route route;
@@ -40,11 +49,19 @@ TEST(Routes, FindEveryResource) {
   }
 }
 
+TEST(Routes, EveryOperationHasALabelOfItsOwn) {
+  std::set<std::string_view> labels;
+  for (std::size_t i = 0; i < kOperations; ++i) {
+    EXPECT_TRUE(labels.insert(operation_label(static_cast<Operation>(i))).second) << i;
+  }
+}
+
 TEST(Routes, TellAWrongPathFromAWrongMethod) {
   Route route;
-  for (const char* target : {"/", "/v1", "/v1/tokenize/", "/v1/tokenize?x=1", "/v1/tokens/",
-                             "/v1/tokens/t/thaw", "/v1/tokens//freeze", "/v1/tokens/t/freeze/",
-                             "/v1/%74okenize", "/V1/tokenize", "/readyz"}) {
+  for (const char* target :
+       {"/", "/v1", "/v1/tokenize/", "/v1/tokenize?x=1", "/v1/tokens/", "/v1/tokens/t/thaw",
+        "/v1/tokens//freeze", "/v1/tokens/t/freeze/", "/v1/%74okenize", "/V1/tokenize", "/readyz",
+        "/v1/otp", "/v1/otp/seal/", "/v1/secrets/", "/v1/secrets/enroll/x"}) {
     EXPECT_EQ(find_route(Listener::kTls, "POST", target, route).error().code, Code::kPathNotFound)
         << target;
   }

@@ -112,6 +112,49 @@ TEST(Reply, ABatchHasAResultOrErrorPerItem) {
   EXPECT_EQ(items[2].at("error").at("code").as_string(), "card_frozen");
 }
 
+TEST(Reply, WritesASealedCardAloneAndInABatch) {
+  core::DetokenizeAnswer answer;
+  answer.items.emplace_back(core::SealedCard{"a.b.c.d.e"});
+  EXPECT_EQ(body(make_reply(core::Answer(std::move(answer)), {})), R"({"sealed":"a.b.c.d.e"})");
+  core::DetokenizeAnswer batch;
+  batch.batch = true;
+  batch.items.emplace_back(core::SealedCard{"a.b.c.d.e"});
+  EXPECT_EQ(body(make_reply(core::Answer(std::move(batch)), {})),
+            R"({"items":[{"sealed":"a.b.c.d.e"}]})");
+}
+
+TEST(Reply, WritesCodesSealedOrInTheClear) {
+  core::OtpSealedAnswer answer{"0a1b", "a.b.c.d.e", {}, 1795000000123, 60};
+  EXPECT_EQ(body(make_reply(core::Answer(std::move(answer)), {})),
+            R"({"id":"0a1b","sealed":"a.b.c.d.e","expires_at":"2026-11-18T11:06:40.123Z",)"
+            R"("resend_after":60})");
+  core::OtpSealedAnswer clear{"0a1b", "", base::SecretText("012345"), 1795000000123, 0};
+  EXPECT_EQ(body(make_reply(core::Answer(std::move(clear)), {})),
+            R"({"id":"0a1b","code":"012345","expires_at":"2026-11-18T11:06:40.123Z",)"
+            R"("resend_after":0})");
+}
+
+TEST(Reply, WritesReceiptsAndKeys) {
+  EXPECT_EQ(body(make_reply(core::VerifiedAnswer{"a.b.c"}, {})),
+            R"({"verified":true,"receipt":"a.b.c"})");
+  const Reply keys = make_reply(core::JwksAnswer{R"({"keys":[]})"}, {});
+  EXPECT_THAT(text(keys), HasSubstr("Content-Type: application/jwk-set+json\r\n"));
+  EXPECT_EQ(body(keys), R"({"keys":[]})");
+}
+
+TEST(Reply, SaysHowManyAttemptsAreLeft) {
+  for (const std::int32_t left : {0, 2}) {
+    const auto problem =
+        boost::json::parse(body(make_reply(core::Failure{Code::kVerificationFailed, 0, left}, {})));
+    EXPECT_EQ(problem.at("status").as_int64(), 403);
+    EXPECT_EQ(problem.at("attempts_left").as_int64(), left);
+  }
+  const std::string locked = text(make_reply(core::Failure{Code::kLocked, 900}, {}));
+  EXPECT_THAT(locked, StartsWith("HTTP/1.1 423 Locked\r\n"));
+  EXPECT_THAT(locked, HasSubstr("Retry-After: 900\r\n"));
+  EXPECT_THAT(locked, Not(HasSubstr("attempts_left")));
+}
+
 TEST(Reply, WritesListsAndCallers) {
   core::CardView frozen = card();
   frozen.status = core::CardStatus::kFrozen;
