@@ -7,10 +7,9 @@
 
 #include "vault/base/check.h"
 #include "vault/base/secret.h"
-#include "vault/core/cards.h"
-#include "vault/core/detokenize.h"
-#include "vault/core/tokenize.h"
+#include "vault/core/inquiry.h"
 #include "vault/daemon/announcement.h"
+#include "vault/daemon/dispatch.h"
 
 namespace cardvault::daemon {
 
@@ -40,11 +39,18 @@ std::uint32_t cost_of(const core::Request& request) {
   return 1;
 }
 
+template <class T, class... Others>
+constexpr bool kOneOf = (std::is_same_v<T, Others> || ...);
+
 // What a clock in doubt stops (DESIGN section 8).
 bool is_write(const core::Request& request) {
-  return std::holds_alternative<core::Tokenize>(request) ||
-         std::holds_alternative<core::TokenDelete>(request) ||
-         std::holds_alternative<core::TokenFreeze>(request);
+  return std::visit(
+      []<class T>(const T&) {
+        return kOneOf<T, core::Tokenize, core::TokenDelete, core::TokenFreeze, core::OtpSeal,
+                      core::OtpVerify, core::OtpCancel, core::SecretEnroll, core::SecretVerify,
+                      core::SecretChange, core::SecretRemove>;
+      },
+      request);
 }
 
 std::string_view outcome_of(const core::Answer& answer) {
@@ -123,7 +129,8 @@ void Engine::run(WorkQueue& queue, std::size_t take, const MakeReader& make_read
 }
 
 void Engine::reserve_invocations() {
-  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+  for (const core::KeyPurpose purpose :
+       {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc, core::KeyPurpose::kSecretEnc}) {
     const core::KeyRef key = services_.keys.get(purpose);
     const auto total = services_.invocations.wants_reservation(key);
     if (!total) continue;
@@ -189,45 +196,16 @@ void Engine::admit(core::Principal principal, const core::Ceiling& gate, const c
                    core::Request request, Reply reply) {
   const std::string_view name = core::operation_name(request);
   const core::Principal who = principal;
-  const auto start = [&](auto&& authorized, auto make) {
-    if (!authorized) {
-      refuse(&who, gate, caller, name, core::failure_of(authorized.error()), std::move(reply));
-      return;
-    }
-    enqueue(make(std::move(*authorized)), name, std::move(reply));
-  };
-  const auto with = [&]<class Operation>(std::type_identity<Operation>) {
-    return [this](auto authorized) -> std::unique_ptr<core::Operation> {
-      return std::make_unique<Operation>(services_, std::move(authorized));
-    };
-  };
-  const auto change = [this](auto authorized) -> std::unique_ptr<core::Operation> {
-    return core::CardChangeOperation::make(services_, authorized);
-  };
   std::visit(
-      [&](auto&& typed) {
-        using T = std::decay_t<decltype(typed)>;
-        if constexpr (std::is_same_v<T, core::Tokenize>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::TokenizeOperation>()));
-        } else if constexpr (std::is_same_v<T, core::Detokenize>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::DetokenizeOperation>()));
-        } else if constexpr (std::is_same_v<T, core::CardsSearch>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::SearchOperation>()));
-        } else if constexpr (std::is_same_v<T, core::TokenGet>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::TokenGetOperation>()));
-        } else if constexpr (std::is_same_v<T, core::Whoami>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::WhoamiOperation>()));
-        } else if constexpr (std::is_same_v<T, core::MetricsRead>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)),
-                with(std::type_identity<core::MetricsOperation>()));
-        } else if constexpr (std::is_same_v<T, core::TokenDelete> ||
-                             std::is_same_v<T, core::TokenFreeze>) {
-          start(policy_.authorize(std::move(principal), std::move(typed)), change);
+      [&]<class T>(T&& typed) {
+        if constexpr (requires(core::Authorized<T> a) { MakeOperation(services_)(std::move(a)); }) {
+          auto authorized = policy_.authorize(std::move(principal), std::forward<T>(typed));
+          if (authorized) {
+            enqueue(MakeOperation(services_)(std::move(*authorized)), name, std::move(reply));
+          } else {
+            refuse(&who, gate, caller, name, core::failure_of(authorized.error()),
+                   std::move(reply));
+          }
         } else {
           CARDVAULT_CHECK(!"a request that the link or submit() answers itself");
         }

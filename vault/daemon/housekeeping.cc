@@ -15,7 +15,9 @@ constexpr unsigned kSaveSeconds = 10;
 constexpr unsigned kSweepSeconds = 5;
 constexpr unsigned kExpireSeconds = 300;
 constexpr std::uint32_t kSweepCards = 200;
-constexpr double kKeyWarning = 0.9;  // of 2^32 invocations (SP 800-38D 8.3)
+constexpr std::uint32_t kSweepCodes = 2000;
+constexpr std::int64_t kKeepEndedMs = 3'600'000;  // so long the log can say that a code was late
+constexpr double kKeyWarning = 0.9;               // of 2^32 invocations (SP 800-38D 8.3)
 }  // namespace
 
 Housekeeping::Housekeeping(Vault& vault) : vault_(vault), thread_([this] { run(); }) {}
@@ -47,7 +49,10 @@ void Housekeeping::round(unsigned second) {
     vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
   }
   if (!vault_.store().committer().state()) return;  // latched: nothing else can be written
-  if (second % kSweepSeconds == 0 && vault_.clock().trusted()) sweep_expired();
+  if (second % kSweepSeconds == 0 && vault_.clock().trusted()) {
+    sweep_expired();
+    sweep_codes();
+  }
   if (second % kSaveSeconds == 0) vault_.save_state();
   if (second % kExpireSeconds == 0) vault_.store().expire(vault_.clock().now_ms());
 }
@@ -75,6 +80,15 @@ void Housekeeping::sweep_expired() {
       }));
 }
 
+// No event: what has ended on its own is not anybody's act.
+void Housekeeping::sweep_codes() {
+  static_cast<void>(vault_.commit([&](core::Transaction& tx,
+                                      core::EventSink&) -> base::Result<void> {
+    const auto gone = tx.delete_ended_codes(vault_.clock().now_ms() - kKeepEndedMs, kSweepCodes);
+    return gone ? base::Result<void>() : std::unexpected(gone.error());
+  }));
+}
+
 void Housekeeping::watch_clock() {
   static_cast<void>(vault_.clock().now_ms());  // the clock looks at its sources when asked
   const bool trusted = vault_.clock().trusted();
@@ -88,7 +102,8 @@ void Housekeeping::watch_clock() {
 }
 
 void Housekeeping::watch_keys() {
-  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+  for (const core::KeyPurpose purpose :
+       {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc, core::KeyPurpose::kSecretEnc}) {
     const core::KeyRef key = vault_.services().keys.get(purpose);
     const auto& meter = vault_.services().invocations;
     const std::string label = core::key_label(key);
@@ -114,6 +129,13 @@ void Housekeeping::set_gauges() {
                 static_cast<double>(vault_.store().next_seq()));
   metrics.gauge("cardvault_bin_rows", "Rows of the BIN table",
                 static_cast<double>(vault_.services().bins.load()->size()));
+  const std::int64_t now = vault_.clock().now_ms();
+  std::vector<std::pair<std::string, double>> lives;
+  const auto recipients = vault_.services().recipients.all();
+  for (const core::Recipient& one : *recipients) {
+    lives.emplace_back(one.name, static_cast<double>(one.current(now).not_after_ms - now) / 1000);
+  }
+  metrics.recipient_gauges(lives);
 }
 
 }  // namespace cardvault::daemon

@@ -23,6 +23,7 @@ class Housekeeping {
   void run();
   void round(unsigned second);
   void sweep_expired();
+  void sweep_codes();
   void watch_clock();
   void watch_keys();
   void set_gauges();

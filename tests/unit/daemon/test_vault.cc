@@ -45,6 +45,16 @@ core::Client client(const char* id, std::uint8_t pin, core::Permissions permissi
   return c;
 }
 
+constexpr std::int64_t kYearMs = 365 * 86'400'000LL;
+
+core::Recipient recipient(const char* name, core::RecipientUse use, std::int64_t until_ms) {
+  core::Recipient r;
+  r.name = name;
+  r.uses = static_cast<std::uint8_t>(use);
+  r.certificate = {{1}, 0, until_ms};
+  return r;
+}
+
 std::uint32_t bit(core::Permission p) { return static_cast<std::uint32_t>(p); }
 
 }  // namespace
@@ -59,12 +69,21 @@ TestVault::TestVault()
                .idempotency = idempotency,
                .misses = misses,
                .customers = customers,
+               .sealer = sealer,
+               .recipients = recipients,
                .codec = {[](const core::Tokenize& r) {
                            base::SecretBuffer out;
                            for (const auto& i : r.items) {
                              const auto pan = base::as_bytes(i.pan.expose());
                              out.insert(out.end(), pan.begin(), pan.end());
                            }
+                           return out;
+                         },
+                         [](const core::OtpSeal& r) {
+                           const auto subject = base::as_bytes(r.subject.expose());
+                           base::SecretBuffer out(subject.begin(), subject.end());
+                           const auto purpose = base::as_bytes(r.purpose);
+                           out.insert(out.end(), purpose.begin(), purpose.end());
                            return out;
                          },
                          [](const core::Answer& a) { return wire::answer_bytes(a); },
@@ -76,18 +95,23 @@ TestVault::TestVault()
       store::SqliteStore::open(dir, {.create = true, .on_answered = [this] { outboxes.flush(); }});
   using enum core::Permission;
   const std::vector<core::Client> registered = {
-      client("web", kWeb, {bit(kTokenize) | bit(kCardsRead) | bit(kCardsManage)}),
+      client("web", kWeb,
+             {bit(kTokenize) | bit(kCardsRead) | bit(kCardsManage) | bit(kDetokenizeSealed) |
+              bit(kOtpSeal) | bit(kOtpVerify) | bit(kSecretsManage) | bit(kSecretsVerify)}),
       client("anon", kAnonymous, {bit(kTokenize) | bit(kTokenizeAnonymous)}),
-      client("processor", kProcessor, {bit(kDetokenize) | bit(kCardsRead)})};
+      client("processor", kProcessor, {bit(kDetokenize) | bit(kCardsRead)}),
+      client("support", kSupport, {bit(kOtpSeal) | bit(kOtpClear)})};
   clients.load(registered);
+  recipients.load({recipient("acquirer", core::RecipientUse::kReveal, clock.now + kYearMs),
+                   recipient("sms-gateway", core::RecipientUse::kOtp, clock.now + kYearMs),
+                   recipient("sms-late", core::RecipientUse::kOtp, clock.now.load())});
   std::promise<void> ready;
   store->committer().submit(std::make_unique<Effect>(
       [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
         for (const core::Client& one : registered) {
           if (auto ok = tx.put_client(one); !ok) return ok;
         }
-        for (const auto purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex,
-                                   core::KeyPurpose::kIdIndex, core::KeyPurpose::kIdEnc}) {
+        for (const auto purpose : core::kAllKeyPurposes) {
           if (auto ok = tx.put_key({{purpose, 1}, core::KeyState::kActive, "00", 1, 0}); !ok) {
             return ok;
           }
@@ -99,8 +123,7 @@ TestVault::TestVault()
         ready.set_value();
       }));
   ready.get_future().wait();
-  for (const auto purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kPanIndex,
-                             core::KeyPurpose::kIdIndex, core::KeyPurpose::kIdEnc}) {
+  for (const auto purpose : core::kAllKeyPurposes) {
     keys.set({purpose, 1});
     invocations.load({purpose, 1}, 0);
   }
@@ -108,9 +131,21 @@ TestVault::TestVault()
   core::Settings settings;
   settings.rate_per_s = 0;
   set(settings);
+  start();
+}
+
+void TestVault::start() {
   engine = std::make_unique<Engine>(services, store->committer(), metrics, floods, outboxes, 4096);
-  engine->start(2,
+  engine->start(2, 1,
                 [this] { return std::make_unique<TestReader>(std::move(*store->make_reader())); });
+}
+
+void TestVault::restart() {
+  engine->stop();
+  engine.reset();
+  store.reset();
+  store = store::SqliteStore::open(dir, {.on_answered = [this] { outboxes.flush(); }});
+  start();
 }
 
 TestVault::~TestVault() {

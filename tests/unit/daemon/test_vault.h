@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/fakes/fake_crypto.h"
+#include "tests/fakes/fake_sealer.h"
 #include "vault/daemon/announcement.h"
 #include "vault/daemon/engine.h"
 #include "vault/store/sqlite_store.h"
@@ -23,15 +24,20 @@ class ManualClock final : public base::Clock {
   std::atomic<bool> trust = true;
 };
 
-// Clients: "web" (tokenize, cards), "anon" (tokenize without customer), "processor" (detokenize for
-// payment), each with the pin byte given. BIN rows: 41111111 and 55555555 KZ/KZT, 400005 US/USD,
-// 400000 KZ without Luhn.
+// Clients: "web" (tokenize, cards, sealed reveals, codes, secrets), "anon" (tokenize without
+// customer), "processor" (detokenize for payment), "support" (codes in the clear), each with the
+// pin byte given. Recipients: "sms-gateway" and "sms-late" (codes; the latter's certificate has
+// ended), "acquirer" (reveals). BIN rows: 41111111 and 55555555 KZ/KZT, 400005 US/USD, 400000 KZ
+// without Luhn.
 class TestVault {
  public:
-  static constexpr std::uint8_t kWeb = 1, kAnonymous = 2, kProcessor = 3, kStranger = 9;
+  static constexpr std::uint8_t kWeb = 1, kAnonymous = 2, kProcessor = 3, kSupport = 4,
+                                kStranger = 9;
 
   TestVault();
   ~TestVault();
+  // Stops, and opens the store again: what is only in memory elsewhere stays.
+  void restart();
   core::Answer call(std::uint8_t pin, core::Request request);
   core::Answer call_through(const core::Ceiling& ceiling, std::uint8_t pin, core::Request request);
   core::TokenizeOutcome tokenize(std::string_view pan, std::string_view customer,
@@ -46,6 +52,7 @@ class TestVault {
   std::filesystem::path dir;
   ManualClock clock;
   fakes::FakeCrypto crypto;
+  fakes::FakeSealer sealer;
   core::ClientDirectory clients;
   core::RevealBudget reveals;
   core::InvocationMeter invocations;
@@ -53,12 +60,16 @@ class TestVault {
   core::IdempotencyGuard idempotency;
   core::MissGuard misses;
   core::CustomerCache customers;
+  core::RecipientDirectory recipients;
   core::Services services;
   Metrics metrics;
   FloodCounter floods;
   Outboxes outboxes;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<Engine> engine;
+
+ private:
+  void start();
 };
 
 [[nodiscard]] core::TokenizeItem item(std::string_view pan, std::string_view customer,
