@@ -117,10 +117,18 @@ ExitCode look_up_bin(const Context& context, const std::string& digits) {
   return act(context, "bin.lookup", {{"digits", leading}});
 }
 
-ExitCode freeze_customer(const Context& context, bool frozen) {
+ExitCode act_on_customer(const Context& context, const char* verb) {
   const base::SecretText line = read_line(context, "customer's identifier");
-  return act(context, frozen ? "customer.freeze" : "customer.unfreeze",
-             {{"customer", std::string(line.expose())}});
+  return act(context, verb, {{"customer", std::string(line.expose())}});
+}
+
+ExitCode print_jwks(const Context& context) {
+  auto answer = ask(context, *context.open(context), "jwks", {});
+  if (!answer.ok || answer.rows.size() != 1 || answer.rows[0].empty()) {
+    return conclude(context, answer);
+  }
+  context.out << answer.rows[0][0] << '\n';
+  return ExitCode::kDone;
 }
 
 ExitCode tail_audit(const Context& context, const TailOptions& options) {

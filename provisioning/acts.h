@@ -31,8 +31,11 @@ ExitCode import_bins(const Context& context, const std::string& path);
 // which may be a whole PAN. Throws ToolError(kUsage) on more digits in argv.
 ExitCode look_up_bin(const Context& context, const std::string& digits);
 
-// Freezes or unfreezes the customer whose identifier is on stdin.
-ExitCode freeze_customer(const Context& context, bool frozen);
+// An act on the customer whose identifier is on stdin.
+ExitCode act_on_customer(const Context& context, const char* verb);
+
+// Prints the vault's public keys as they are: JSON in either format.
+ExitCode print_jwks(const Context& context);
 
 struct TailOptions {
   std::optional<std::uint64_t> from;  // a sequence number; none: the last `limit` ones

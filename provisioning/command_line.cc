@@ -7,7 +7,8 @@ namespace {
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 refused by the vault, or doctor found an error; 2 usage;\n"
-    "3 no vault answers; 4 a file on this side can't be read, written or trusted.\n"
+    "3 no vault answers; 4 a file on this side can't be read, written or trusted;\n"
+    "5 recorded, and waits for a second operator.\n"
     "Data goes to stdout, everything else to stderr.";
 
 int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::string& format,
@@ -32,8 +33,9 @@ CLI::App& command(CLI::App& parent, const char* name, const char* what, const ch
 }
 
 int run(int argc, const char* const* argv, Context context) {
-  CLI::App app("Operates a card vault: keys, clients, BIN table, tokens, audit log, backup.",
-               "cardvault");
+  CLI::App app(
+      "Operates a card vault: keys, clients, recipients, BIN table, tokens, audit log, backup.",
+      "cardvault");
   app.require_subcommand(1);
   app.set_version_flag("--version", CARDVAULT_VERSION);
   app.add_option("--config", context.config, "the vault's configuration")->capture_default_str();
@@ -53,6 +55,8 @@ int run(int argc, const char* const* argv, Context context) {
       "\n" + kExitCodes);
   Chosen chosen;
   add_operator_commands(app, chosen);
+  add_recipient_commands(app, chosen);
+  add_watch_commands(app, chosen);
   add_file_commands(app, chosen);
   try {
     return parse_and_run(app, chosen, context, format, argc, argv);

@@ -15,8 +15,16 @@ using Chosen = std::function<ExitCode(const Context&)>;
 // A subcommand with its examples; globals may stand before or after it.
 CLI::App& command(CLI::App& parent, const char* name, const char* what, const char* examples);
 
+// A command that is its verb, with at most one argument, named `key` to the vault and `argument` in
+// the usage.
+void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
+               const char* verb, const char* examples, const char* key = nullptr,
+               const char* argument = nullptr);
+
 void add_operator_commands(CLI::App& app,
                            Chosen& chosen);  // status, key, client, customer, token, clock
-void add_file_commands(CLI::App& app, Chosen& chosen);  // init, bin, audit, backup, doctor
+void add_recipient_commands(CLI::App& app, Chosen& chosen);
+void add_watch_commands(CLI::App& app, Chosen& chosen);  // otp, canary, jwks
+void add_file_commands(CLI::App& app, Chosen& chosen);   // init, bin, audit, backup, doctor
 
 }  // namespace cardvault::provisioning

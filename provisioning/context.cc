@@ -62,7 +62,8 @@ ExitCode conclude(const Context& context, const wire::AdminAnswer& answer) {
   if (!answer.ok && answer.message.empty()) {
     context.err << "cardvault: refused: " << base::code_name(answer.code) << '\n';
   }
-  return answer.ok ? ExitCode::kDone : ExitCode::kRefused;
+  if (answer.ok) return ExitCode::kDone;
+  return answer.code == base::Code::kApprovalNeeded ? ExitCode::kWaits : ExitCode::kRefused;
 }
 
 ExitCode act(const Context& context, const std::string& verb, Arguments arguments) {

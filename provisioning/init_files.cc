@@ -12,7 +12,7 @@ std::string ceiling_of(const std::string& gate) {
   if (gate == "processor") return R"(["detokenize", "detokenize.sealed", "cards.read"])";
   if (gate == "auditor") return R"(["audit.read", "metrics.read"])";
   return R"(["tokenize", "tokenize.anonymous", "cards.read", "cards.manage", )"
-         R"("detokenize.sealed", "otp.seal", "otp.verify"])";
+         R"("detokenize.sealed", "otp.seal", "otp.verify", "secrets.manage", "secrets.verify"])";
 }
 
 std::string hsm_section(const NewVault& vault, const std::string& token_uri) {

@@ -4,12 +4,9 @@
 #include "provisioning/commands.h"
 
 namespace cardvault::provisioning {
-namespace {
 
-// A command that is its verb, with at most one argument.
 void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* what,
-               const char* verb, const char* examples, const char* key = nullptr,
-               const char* argument = nullptr) {
+               const char* verb, const char* examples, const char* key, const char* argument) {
   CLI::App& app = command(parent, name, what, examples);
   const auto value = std::make_shared<std::string>();
   if (key != nullptr) app.add_option(argument, *value)->required();
@@ -19,6 +16,8 @@ void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* w
     };
   });
 }
+
+namespace {
 
 void add_client_add(CLI::App& parent, Chosen& chosen) {
   CLI::App& app = command(
@@ -38,8 +37,8 @@ void add_client_add(CLI::App& parent, Chosen& chosen) {
                "with --cert: register the name in it, so that a renewed key stays valid");
   app.add_option("--permissions", options->permissions,
                  "comma-separated: tokenize, tokenize.anonymous, cards.read, cards.manage,\n"
-                 "detokenize, detokenize.sealed, otp.seal, otp.verify, otp.clear, audit.read,\n"
-                 "metrics.read")
+                 "detokenize, detokenize.sealed, otp.seal, otp.verify, otp.clear, secrets.manage,\n"
+                 "secrets.verify, audit.read, metrics.read")
       ->required();
   app.add_option("--purposes", options->purposes,
                  "for detokenize, comma-separated; '*' allows any purpose");
@@ -62,8 +61,12 @@ void add_clients(CLI::App& app, Chosen& chosen) {
             "  cardvault client revoke web", "id", "ID");
   add_plain(client, chosen, "freeze", "refuse a client until it is released", "client.freeze",
             "  cardvault client freeze processor", "id", "ID");
-  add_plain(client, chosen, "release", "let a frozen client ask again", "client.release",
-            "  cardvault client release processor", "id", "ID");
+  add_plain(
+      client, chosen, "release", "let a frozen client ask again", "client.release",
+      "  cardvault client release processor\n"
+      "As [admin] two_operators in vault.toml has it, two operators have to say so: the first\n"
+      "call ends with exit code 5, the other operator's within 24 hours releases.",
+      "id", "ID");
 }
 
 void add_customers(CLI::App& app, Chosen& chosen) {
@@ -78,7 +81,9 @@ void add_customers(CLI::App& app, Chosen& chosen) {
                                    : "allow a frozen customer's cards again",
                             kExample);
     one.callback([&chosen, frozen] {
-      chosen = [frozen](const Context& context) { return freeze_customer(context, frozen); };
+      chosen = [frozen](const Context& context) {
+        return act_on_customer(context, frozen ? "customer.freeze" : "customer.unfreeze");
+      };
     });
   }
 }

@@ -63,7 +63,7 @@ EXPOSE_FILES = {
     "vault/core/record.cc",            # the PAN, into a record's plaintext and its fingerprint
     "vault/core/tokenize.cc",          # a customer's identifier, into fingerprint and record
     "vault/daemon/admin_cards.cc",     # the leading digits of a BIN lookup
-    "vault/daemon/admin_clients.cc",   # a customer's identifier, into its fingerprint
+    "vault/daemon/admin_subjects.cc",  # a customer's identifier, into its fingerprint
 }
 
 SOURCE = (".h", ".cc")

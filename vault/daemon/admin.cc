@@ -29,7 +29,16 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"audit.tail", &AdminService::audit_tail},
       {"backup", &AdminService::backup},
       {"clock.confirm", &AdminService::clock_confirm},
-      {"reload", &AdminService::reload}};
+      {"reload", &AdminService::reload},
+      {"recipient.add", &AdminService::recipient_add},
+      {"recipient.replace", &AdminService::recipient_replace},
+      {"recipient.remove", &AdminService::recipient_remove},
+      {"recipient.list", &AdminService::recipient_list},
+      {"otp.status", &AdminService::otp_status},
+      {"otp.unlock", &AdminService::otp_unlock},
+      {"canary.plant", &AdminService::canary_plant},
+      {"canary.list", &AdminService::canary_list},
+      {"jwks", &AdminService::jwks}};
   return kHandlers;
 }
 
@@ -70,6 +79,11 @@ wire::AdminAnswer failed(const base::Error& error) {
       return refusal(error.code, "not found");
     case Code::kStorageFull:
       return refusal(error.code, "the disk is full: free space, the vault goes on by itself");
+    case Code::kInvalidCustomer:
+      return refusal(error.code, "that is no customer's identifier");
+    case Code::kRecordDamaged:
+      return refusal(error.code, std::string("a record is damaged (") + error.operation +
+                                     "): restore a backup");
     case Code::kHsmUnavailable:
       return refusal(error.code, "the HSM does not answer: see `cardvault doctor`");
     default:
@@ -108,7 +122,8 @@ void AdminService::refuse_stranger(std::uint32_t uid) {
 
 wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::string& operator_name,
                                     const Emit& emit) {
-  const Call call{request, operator_name, emit};
+  std::string waits;
+  const Call call{request, operator_name, emit, waits};
   const auto handler = handlers().find(request.verb);
   if (handler == handlers().end()) {
     return refusal(Code::kInvalidArgument, "this vault does not know '" + request.verb +
@@ -118,7 +133,8 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
     return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
                                           request.operator_name + "'");
   }
-  return (this->*handler->second)(call);
+  wire::AdminAnswer answer = (this->*handler->second)(call);
+  return waits.empty() ? answer : refusal(Code::kApprovalNeeded, std::move(waits));
 }
 
 wire::AdminAnswer AdminService::reload(const Call& call) {
@@ -129,7 +145,11 @@ wire::AdminAnswer AdminService::reload(const Call& call) {
 wire::AdminAnswer AdminService::clock_confirm(const Call& call) {
   core::Event done = event(call);
   done.details.emplace_back("offset_ms", std::to_string(vault_.clock().offset_ms()));
-  if (auto ok = record(done); !ok) return failed(ok.error());
+  const auto decide = [&](core::Transaction&, core::EventSink& events) -> base::Result<void> {
+    events.add(done);
+    return {};
+  };
+  if (auto ok = commit(call, decide); !ok) return failed(ok.error());
   vault_.clock().confirm();
   vault_.save_state();
   return success("the clock is trusted again; vault time is " +

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,7 @@ class AdminService {
     wire::AdminRequest& request;
     const std::string& operator_name;
     const Emit& emit;
+    std::string& waits;  // why the act waits for a second operator, if it does
     [[nodiscard]] std::string argument(std::string_view name) const;
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t fallback) const;
   };
@@ -52,7 +54,31 @@ class AdminService {
   wire::AdminAnswer backup(const Call& call);
   wire::AdminAnswer clock_confirm(const Call& call);
   wire::AdminAnswer reload(const Call& call);
+  wire::AdminAnswer recipient_add(const Call& call);
+  wire::AdminAnswer recipient_replace(const Call& call);
+  wire::AdminAnswer recipient_cancel(const Call& call);
+  wire::AdminAnswer recipient_remove(const Call& call);
+  wire::AdminAnswer recipient_list(const Call& call);
+  wire::AdminAnswer otp_status(const Call& call);
+  wire::AdminAnswer otp_unlock(const Call& call);
+  wire::AdminAnswer canary_plant(const Call& call);
+  wire::AdminAnswer canary_list(const Call& call);
+  wire::AdminAnswer jwks(const Call& call);
 
+  // Vault::commit() for acts: one that [admin] two_operators names takes place when a second
+  // operator asks for it within 24 hours; the first one's call is recorded, ends here with
+  // kApprovalNeeded, and leaves what to tell in call.waits.
+  using Decide = std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)>;
+  using After = std::move_only_function<void()>;
+  [[nodiscard]] base::Result<void> commit(const Call& call, Decide decide, After after = {});
+  using RecipientEdit = std::function<std::optional<base::Code>(std::optional<core::Recipient>&)>;
+  wire::AdminAnswer edit_recipient(const Call& call, core::Event done, const RecipientEdit& edit,
+                                   const std::function<std::string(base::Code)>& refused_text,
+                                   std::string success_text);
+  wire::AdminAnswer refuse_certificate(core::Event refused, const std::string& name,
+                                       const std::string& why);
+  // Of the identifier that the call names. kInvalidCustomer; errors of Crypto.
+  [[nodiscard]] base::Result<core::Fingerprint> customer_fingerprint(const Call& call);
   [[nodiscard]] core::Event event(const Call& call) const;
   // Records a read-only act, waits until it is durable.
   [[nodiscard]] base::Result<void> record(core::Event event);

@@ -73,7 +73,7 @@ wire::AdminAnswer AdminService::token_change(const Call& call) {
   core::Event done = event(call);
   base::Result<void> outcome;
   const auto committed =
-      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+      commit(call, [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         outcome = core::change_card(tx, call.argument("token"), change, done.time_ms, done);
         if (!outcome) {
           if (core::is_vault_failure(outcome.error().code)) return outcome;

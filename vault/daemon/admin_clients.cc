@@ -84,13 +84,11 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
   done.resource = client.id;
   done.details = {{"permissions", join(client.permissions.names())},
                   {"purposes", join(client.purposes)}};
-  if (auto ok = vault_.commit([&](core::Transaction& tx, core::EventSink& events) {
-        events.add(done);
-        return tx.put_client(client);
-      });
-      !ok) {
-    return failed(ok.error());
-  }
+  const auto decide = [&](core::Transaction& tx, core::EventSink& events) {
+    events.add(done);
+    return tx.put_client(client);
+  };
+  if (auto ok = commit(call, decide); !ok) return failed(ok.error());
   vault_.services().clients.put(client);
   return success("client '" + client.id + "' may connect now");
 }
@@ -137,7 +135,7 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     vault_.services().clients.put(*client);
     if (verb == "client.release") vault_.services().reveals.reset(client->id);
   };
-  if (auto ok = vault_.commit(decide, after); !ok) return failed(ok.error());
+  if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
   if (!client) return refusal(Code::kNotFound, "no such client: see `cardvault client list`");
   if (refused) {
     return refusal(Code::kNotAllowed, "client '" + client->id + "' is revoked for good");
@@ -146,18 +144,14 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
 }
 
 wire::AdminAnswer AdminService::customer_change(const Call& call) {
-  const base::SecretText name(call.argument("customer"));
-  if (!core::check_customer(name.expose())) {
-    return refusal(Code::kInvalidCustomer, "that is no customer's identifier");
-  }
-  const auto fp = core::name_fingerprint(vault_.services(), name.expose());
+  const auto fp = customer_fingerprint(call);
   if (!fp) return failed(fp.error());
   const bool frozen = call.request.verb == "customer.freeze";
   core::Event done = event(call);
   bool found = false;
   bool damaged = false;
   const auto changed =
-      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+      commit(call, [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         auto row = tx.customer(*fp);
         if (!row && row.error().code == Code::kRecordDamaged) {
           damaged = true;  // said to the operator; an error here would latch the store

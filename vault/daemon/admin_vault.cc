@@ -1,11 +1,10 @@
-// Verbs about the vault as a whole: status, findings, keys, log, backup.
+// Verbs about the vault as a whole: status, keys, log, backup.
 #include <sys/stat.h>
 
 #include <chrono>
 #include <filesystem>
 #include <thread>
 
-#include "hsm/error.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
 
@@ -49,58 +48,6 @@ wire::AdminAnswer AdminService::status(const Call& call) {
                  {"bin rows", std::to_string(vault_.services().bins.load()->size())},
                  {"data", vault_.config().data_dir}};
   for (const std::string& note : ready.notes) answer.rows.push_back({"note", note});
-  return answer;
-}
-
-wire::AdminAnswer AdminService::doctor(const Call& call) {
-  if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  wire::AdminAnswer answer;
-  answer.columns = {"severity", "what", "what to do"};
-  const auto find = [&](std::string severity, std::string what, std::string todo) {
-    answer.rows.push_back({std::move(severity), std::move(what), std::move(todo)});
-  };
-  const core::ReadyAnswer ready = vault_.ready();
-  if (ready.ready) find("ok", "the vault takes requests", "");
-  for (const std::string& note : ready.notes) {
-    find("warning", note, "for real cards configure a hardware token: [hsm] module and token");
-  }
-  if (vault_.token().state() != hsm::HsmState::kReady) {
-    const base::Error cause = vault_.token().cause();
-    const auto rv = static_cast<unsigned long>(cause.number);
-    find("error",
-         std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " + cause.operation,
-         hsm::ckr_explanation(rv));
-  } else {
-    find("ok", "the HSM answers", "");
-  }
-  if (const auto store = vault_.store().committer().state(); !store) {
-    find("error", "the store refuses: " + std::string(base::code_name(store.error().code)),
-         store.error().code == Code::kStorageFull
-             ? "free space on the disk of [vault] data_dir; the vault goes on by itself"
-             : "check the disk of [vault] data_dir (dmesg, smartctl); the vault tries each second");
-  } else {
-    find("ok", "the store takes commits", "");
-  }
-  if (!vault_.clock().trusted()) {
-    find("error", "the clock is in doubt by " + std::to_string(vault_.clock().offset_ms()) + " ms",
-         "set the host's clock, then `cardvault clock confirm`");
-  } else {
-    find("ok", "the clock is trusted", "");
-  }
-  if (vault_.services().bins.load()->size() == 0) {
-    find("warning", "the BIN table is empty: every card is refused", "`cardvault bin import FILE`");
-  }
-  if (vault_.services().clients.all().empty()) {
-    find("warning", "no client is registered", "`cardvault client add ID --cert FILE`");
-  }
-  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
-    const core::KeyRef key = vault_.services().keys.get(purpose);
-    const auto& meter = vault_.services().invocations;
-    if (meter.used(key) >= meter.limit() / 10 * 9) {
-      find("warning", core::key_label(key) + " is near its 2^32 encryptions (SP 800-38D)",
-           "rotate the key");
-    }
-  }
   return answer;
 }
 

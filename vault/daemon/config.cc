@@ -4,6 +4,7 @@
 #include <set>
 #include <sstream>
 
+#include "vault/daemon/admin_approvals.h"
 #include "vault/daemon/config_codes.h"
 #include "vault/daemon/config_section.h"
 
@@ -101,6 +102,15 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
       config.operators.push_back({one.number("uid", 0, UINT32_MAX), one.text("name", "", true)});
       one.refuse_unknown();
     }
+  }
+  config.two_operators = admin.texts("two_operators", {"client.release"});
+  for (const std::string& verb : config.two_operators) {
+    const auto known = approvable_verbs();
+    if (std::ranges::find(known, verb) != known.end()) continue;
+    std::string names;
+    for (const std::string_view name : known)
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    admin.refuse("two_operators", admin.find("two_operators"), "may name: " + names);
   }
   admin.refuse_unknown();
 }

@@ -22,6 +22,7 @@ struct GateConfig {
 struct Operator {
   std::uint32_t uid = 0;
   std::string name;
+  friend bool operator==(const Operator&, const Operator&) = default;
 };
 
 struct Config {
@@ -36,6 +37,8 @@ struct Config {
   std::int64_t max_offline_ms = 0;
   std::vector<GateConfig> gates;
   std::vector<Operator> operators;  // empty: root and the daemon's own user
+  // Verbs that only two operators together may do.
+  std::vector<std::string> two_operators;
 };
 
 // Reads and checks the file. Throws base::StartupError with file, line and what to write instead;

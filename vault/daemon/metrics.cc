@@ -33,11 +33,17 @@ struct Metrics::Impl {
           .Name("cardvault_key_invocations_used")
           .Help("GCM invocations used or reserved of 2^32, by key")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& recipients =
+      prometheus::BuildGauge()
+          .Name("cardvault_recipient_certificate_seconds")
+          .Help("Seconds until a recipient's certificate ends; below 0: it has")
+          .Register(registry);
   std::mutex mutex;
   // Looked up by name once; the families' own look-up builds a map of labels each time.
   std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
+  std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges;
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -79,6 +85,18 @@ void Metrics::gauge(const char* name, const char* help, double value) {
 
 void Metrics::key_gauge(std::string_view key, double invocations_used) {
   impl_->invocations.Add({{"key", std::string(key)}}).Set(invocations_used);
+}
+
+void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
+  const std::scoped_lock lock(impl_->mutex);
+  auto stale = std::exchange(impl_->recipient_gauges, {});
+  for (const auto& [name, seconds] : seconds_left) {
+    prometheus::Gauge& gauge = impl_->recipients.Add({{"recipient", name}});
+    gauge.Set(seconds);
+    impl_->recipient_gauges.emplace(name, &gauge);
+    stale.erase(name);
+  }
+  for (const auto& [name, gauge] : stale) impl_->recipients.Remove(gauge);
 }
 
 std::string Metrics::text() const {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "vault/base/result.h"
 
@@ -23,6 +25,8 @@ class Metrics {
   // A name of its own, e.g. "cardvault_ready".
   void gauge(const char* name, const char* help, double value);
   void key_gauge(std::string_view key, double invocations_used);
+  // How long each recipient's certificate still lasts; those not named any more are dropped.
+  void recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   [[nodiscard]] std::string text() const;
 
  private:

@@ -77,6 +77,7 @@ Vault::Vault(Config config)
                 .misses = misses_,
                 .customers = customers_,
                 .sealer = *sealer_,
+                .passwords = passwords_,
                 .recipients = recipients_,
                 .codec = wire_codec(),
                 .metrics_text = [this] { return metrics_.text(); },
@@ -242,6 +243,9 @@ std::vector<std::string> Vault::apply(const Config& config) {
       config.hsm.token_uri != config_.hsm.token_uri ||
       config.hsm.sessions != config_.hsm.sessions) {
     notes.emplace_back("[vault] and [hsm] change with a restart only");
+  }
+  if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
+    notes.emplace_back("[admin] changes with a restart only");
   }
   announce({system_event("reload")});
   return notes;

@@ -1,0 +1,97 @@
+// What the vault finds when it examines itself.
+#include "hsm/error.h"
+#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_answers.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+namespace {
+
+constexpr std::int64_t kRenewMs = 30LL * 86'400 * 1000;
+
+// Severity, what, and what to do, of each recipient whose certificate has ended or will soon.
+std::vector<std::vector<std::string>> examine_recipients(
+    const std::vector<core::Recipient>& recipients, std::int64_t now_ms) {
+  std::vector<std::vector<std::string>> findings;
+  for (const core::Recipient& one : recipients) {
+    const std::int64_t end = one.current(now_ms).not_after_ms;
+    const std::string what = "recipient " + one.name + ": its certificate ";
+    const std::string todo = "`cardvault recipient replace " + one.name + " --cert FILE ...`";
+    const bool renewed = !one.next.der.empty() && one.next_from_ms > now_ms &&
+                         one.next_from_ms <= end && one.next.not_after_ms - now_ms > kRenewMs;
+    if (end < now_ms) {
+      findings.push_back({"error", what + "ended on " + base::format_time(end), todo});
+    } else if (end - now_ms < kRenewMs && !renewed) {
+      findings.push_back({"warning", what + "ends on " + base::format_time(end), todo});
+    }
+  }
+  return findings;
+}
+
+}  // namespace
+
+wire::AdminAnswer AdminService::doctor(const Call& call) {
+  if (auto ok = record(event(call)); !ok) return failed(ok.error());
+  wire::AdminAnswer answer;
+  answer.columns = {"severity", "what", "what to do"};
+  const auto find = [&](std::string severity, std::string what, std::string todo) {
+    answer.rows.push_back({std::move(severity), std::move(what), std::move(todo)});
+  };
+  const core::ReadyAnswer ready = vault_.ready();
+  if (ready.ready) find("ok", "the vault takes requests", "");
+  for (const std::string& note : ready.notes) {
+    find("warning", note, "for real cards configure a hardware token: [hsm] module and token");
+  }
+  if (vault_.token().state() != hsm::HsmState::kReady) {
+    const base::Error cause = vault_.token().cause();
+    const auto rv = static_cast<unsigned long>(cause.number);
+    find("error",
+         std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " + cause.operation,
+         hsm::ckr_explanation(rv));
+  } else {
+    find("ok", "the HSM answers", "");
+  }
+  if (const auto store = vault_.store().committer().state(); !store) {
+    find("error", "the store refuses: " + std::string(base::code_name(store.error().code)),
+         store.error().code == Code::kStorageFull
+             ? "free space on the disk of [vault] data_dir; the vault goes on by itself"
+             : "check the disk of [vault] data_dir (dmesg, smartctl); the vault tries each second");
+  } else {
+    find("ok", "the store takes commits", "");
+  }
+  if (!vault_.clock().trusted()) {
+    find("error", "the clock is in doubt by " + std::to_string(vault_.clock().offset_ms()) + " ms",
+         "set the host's clock, then `cardvault clock confirm`");
+  } else {
+    find("ok", "the clock is trusted", "");
+  }
+  if (vault_.services().bins.load()->size() == 0) {
+    find("warning", "the BIN table is empty: every card is refused", "`cardvault bin import FILE`");
+  }
+  if (vault_.services().clients.all().empty()) {
+    find("warning", "no client is registered", "`cardvault client add ID --cert FILE`");
+  }
+  for (const core::KeyPurpose purpose : {core::KeyPurpose::kPanEnc, core::KeyPurpose::kIdEnc}) {
+    const core::KeyRef key = vault_.services().keys.get(purpose);
+    const auto& meter = vault_.services().invocations;
+    if (meter.used(key) >= meter.limit() / 10 * 9) {
+      find("warning", core::key_label(key) + " is near its 2^32 encryptions (SP 800-38D)",
+           "rotate the key");
+    }
+  }
+  for (auto& row :
+       examine_recipients(*vault_.services().recipients.all(), vault_.clock().now_ms())) {
+    answer.rows.push_back(std::move(row));
+  }
+  if (!vault_.config().two_operators.empty() && vault_.config().operators.size() < 2) {
+    find("warning",
+         "[admin] two_operators asks for two operators, and fewer are named: what it lists can't "
+         "be done",
+         "name a second one in [admin] operators, or say two_operators = []");
+  }
+  return answer;
+}
+
+}  // namespace cardvault::daemon

@@ -1,0 +1,85 @@
+// Verbs about a customer's wrong codes and passwords.
+#include "vault/core/attempt_status.h"
+#include "vault/core/card_check.h"
+#include "vault/core/record.h"
+#include "vault/core/text_form.h"
+#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_answers.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+namespace {
+
+std::string time_or_none(std::int64_t ms) { return ms == 0 ? "" : base::format_time(ms); }
+
+// Whose counters: of a stored customer, or of the slot of one that is not.
+base::Result<core::GuardKey> guard_key(core::Reader& reader, const core::Fingerprint& fp,
+                                       core::Event& event) {
+  const auto row = reader.customer(fp);
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return core::GuardKey::slot(fp);
+  event.customer = core::to_hex((*row)->id);
+  return core::GuardKey::of(**row);
+}
+
+}  // namespace
+
+base::Result<core::Fingerprint> AdminService::customer_fingerprint(const Call& call) {
+  const base::SecretText name(call.argument("customer"));
+  if (!core::check_customer(name.expose())) {
+    return base::fail(Code::kInvalidCustomer, "admin.customer");
+  }
+  return core::name_fingerprint(vault_.services(), name.expose());
+}
+
+wire::AdminAnswer AdminService::otp_status(const Call& call) {
+  const auto fp = customer_fingerprint(call);
+  if (!fp) return failed(fp.error());
+  auto reader = vault_.store().make_reader();
+  if (!reader) return failed(reader.error());
+  core::Event done = event(call);
+  const auto who = guard_key(**reader, *fp, done);
+  const auto status = who ? core::attempt_status(**reader, *who, *vault_.services().settings.load(),
+                                                 vault_.clock().now_ms())
+                          : std::unexpected(who.error());
+  if (!status) done.outcome = base::code_name(status.error().code);
+  if (auto ok = record(done); !ok) return failed(ok.error());
+  if (!status) return failed(status.error());
+  wire::AdminAnswer answer;
+  answer.columns = {"scope", "failures", "locked until", "sent", "last sent"};
+  for (const auto& scope : status->scopes) {
+    const bool locked = scope.locked_until_ms > vault_.clock().now_ms();
+    answer.rows.push_back({scope.scope, std::to_string(scope.failures),
+                           locked ? base::format_time(scope.locked_until_ms) : "",
+                           std::to_string(scope.sends), time_or_none(scope.last_send_ms)});
+  }
+  answer.rows.push_back({"total", std::to_string(status->failures),
+                         status->blocked ? "`cardvault otp unlock`" : "", "", ""});
+  return answer;
+}
+
+wire::AdminAnswer AdminService::otp_unlock(const Call& call) {
+  const auto fp = customer_fingerprint(call);
+  if (!fp) return failed(fp.error());
+  core::Event done = event(call);
+  bool damaged = false;
+  const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+    auto who = guard_key(tx, *fp, done);
+    const auto unlocked =
+        who ? core::unlock_attempts(tx, *who) : base::Result<void>(std::unexpected(who.error()));
+    damaged = !unlocked && unlocked.error().code == Code::kRecordDamaged;
+    if (!unlocked && !damaged) return unlocked;
+    if (damaged) done.outcome = base::code_name(Code::kRecordDamaged);
+    events.add(done);
+    return {};
+  };
+  if (auto ok = commit(call, decide); !ok) return failed(ok.error());
+  if (damaged) {
+    return refusal(Code::kRecordDamaged, "this customer's record is damaged: restore a backup");
+  }
+  return success("no lock and no wrong try is counted against this customer any more");
+}
+
+}  // namespace cardvault::daemon
