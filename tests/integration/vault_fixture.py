@@ -16,13 +16,19 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "recipient"))
+
+import recipient  # noqa: E402  (its folder is known only now)
+
 GATES = ("web", "processor", "auditor")
 # As for ./dev up: the programs of another build, such as one with sanitizers.
 PROGRAMS = os.environ.get("CARDVAULT_PROGRAMS") or os.path.join(ROOT, "build", "release")
+ISSUER = "cardvault"
 UP_TIMEOUT_S = 1800  # the programs may have to be built first
 
 
@@ -76,6 +82,7 @@ class Vault:
         self.port = _free_ports(len(GATES))
         self._contexts = {}
         self._kept = {}
+        self._recipients = {}
         try:
             self.up()
         except BaseException:
@@ -170,6 +177,51 @@ class Vault:
         """The newest events of the audit log, oldest first."""
         lines = self.tool("--format", "json", "audit", "tail", "-n", str(count)).stdout
         return [json.loads(line) for line in lines.splitlines()]
+
+    # --- codes and recipients ---
+
+    def recipient(self, name):
+        """Who opens what is sealed to DIR/NAME.pem: tests/recipient/recipient.py."""
+        if name not in self._recipients:
+            with open(self.path(f"{name}.key"), "rb") as file:
+                key = file.read()
+            jwks = self.request("web", "GET", "/v1/jwks").body
+            seen = recipient.SeenIds(self.path(f"{name}.seen"))
+            self._recipients[name] = recipient.Recipient(name, [key], jwks, ISSUER, seen)
+        return self._recipients[name]
+
+    def seal(self, subject, purpose, context=None, client="web", **fields):
+        """The answer to an otp/seal to the SMS gateway."""
+        body = {"subject": subject, "purpose": purpose, "recipient": "sms-gateway"} | fields
+        if context is not None:
+            body["context"] = context
+        return self.request(client, "POST", "/v1/otp/seal", body)
+
+    def code(self, subject, purpose, context=None, **fields):
+        """A new code, as the SMS gateway reads it and its subject receives it."""
+        answer = self.seal(subject, purpose, context, **fields)
+        if answer.status != 200:
+            raise AssertionError(f"no code was sealed: {answer}")
+        expected = recipient.ANY if context is None else context
+        claims = self.recipient("sms-gateway").open(
+            answer.json()["sealed"], recipient.OTP, purpose=purpose, context=expected)
+        if claims["sub"] != subject:
+            raise AssertionError(f"a code for {claims['sub']} instead of {subject}")
+        return claims["code"]
+
+    def verify(self, subject, purpose, code, context=None, client="web"):
+        """The answer to an otp/verify."""
+        body = {"subject": subject, "purpose": purpose, "code": code}
+        if context is not None:
+            body["context"] = context
+        return self.request(client, "POST", "/v1/otp/verify", body)
+
+    def prove(self, subject, purpose, context=None):
+        """A new code, sealed, opened and verified: the receipt."""
+        answer = self.verify(subject, purpose, self.code(subject, purpose, context), context)
+        if answer.status != 200:
+            raise AssertionError(f"a right code does not verify: {answer}")
+        return answer.json()["receipt"]
 
     # --- clients ---
 
