@@ -16,11 +16,13 @@
 #include "vault/core/idempotency_guard.h"
 #include "vault/core/invocations.h"
 #include "vault/core/miss_guard.h"
+#include "vault/core/password_hash.h"
 #include "vault/core/policy.h"
 #include "vault/core/recipient.h"
 #include "vault/core/request.h"
 #include "vault/core/reveal_budget.h"
 #include "vault/core/sealer.h"
+#include "vault/core/secret_decoy.h"
 #include "vault/core/settings.h"
 
 namespace cardvault::core {
@@ -57,6 +59,7 @@ struct Services {
   MissGuard& misses;
   CustomerCache& customers;
   Sealer& sealer;
+  PasswordHash& passwords;
   RecipientDirectory& recipients;
   ValueCodec codec;
   std::function<std::string()> metrics_text;
@@ -66,6 +69,7 @@ struct Services {
   base::Snapshot<Settings> settings{std::make_shared<const Settings>()};
   // Planted tokens: revealing one freezes the caller.
   base::Snapshot<std::set<TokenId>> canaries{std::make_shared<const std::set<TokenId>>()};
+  SecretDecoy decoy = {};
   base::Snapshot<BinTable> bins{std::make_shared<const BinTable>()};
 };
 

@@ -8,6 +8,9 @@
 #include "vault/core/otp_cancel.h"
 #include "vault/core/otp_seal.h"
 #include "vault/core/otp_verify.h"
+#include "vault/core/secret_put.h"
+#include "vault/core/secret_remove.h"
+#include "vault/core/secret_verify.h"
 #include "vault/core/tokenize.h"
 
 namespace cardvault::daemon {
@@ -41,6 +44,20 @@ Made MakeOperation::operator()(Authorized<core::OtpVerify> request) const {
 }
 Made MakeOperation::operator()(Authorized<core::OtpCancel> request) const {
   return std::make_unique<core::OtpCancelOperation>(services_, std::move(request));
+}
+Made MakeOperation::operator()(Authorized<core::SecretEnroll> request) const {
+  return std::make_unique<core::SecretPutOperation<core::SecretEnroll>>(services_,
+                                                                        std::move(request));
+}
+Made MakeOperation::operator()(Authorized<core::SecretVerify> request) const {
+  return std::make_unique<core::SecretVerifyOperation>(services_, std::move(request));
+}
+Made MakeOperation::operator()(Authorized<core::SecretChange> request) const {
+  return std::make_unique<core::SecretPutOperation<core::SecretChange>>(services_,
+                                                                        std::move(request));
+}
+Made MakeOperation::operator()(Authorized<core::SecretRemove> request) const {
+  return std::make_unique<core::SecretRemoveOperation>(services_, std::move(request));
 }
 Made MakeOperation::operator()(Authorized<core::Whoami> request) const {
   return std::make_unique<core::WhoamiOperation>(services_, std::move(request));

@@ -24,6 +24,10 @@ class MakeOperation {
   [[nodiscard]] Made operator()(core::Authorized<core::OtpSeal> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::OtpVerify> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::OtpCancel> request) const;
+  [[nodiscard]] Made operator()(core::Authorized<core::SecretEnroll> request) const;
+  [[nodiscard]] Made operator()(core::Authorized<core::SecretVerify> request) const;
+  [[nodiscard]] Made operator()(core::Authorized<core::SecretChange> request) const;
+  [[nodiscard]] Made operator()(core::Authorized<core::SecretRemove> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::Whoami> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::JwksRead> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::MetricsRead> request) const;

@@ -15,6 +15,7 @@
 #include "vault/daemon/engine.h"
 #include "vault/daemon/flood.h"
 #include "vault/daemon/metrics.h"
+#include "vault/seal/argon2id.h"
 #include "vault/store/sqlite_store.h"
 
 namespace cardvault::daemon {
@@ -94,6 +95,7 @@ class Vault {
   core::CustomerCache customers_;
   std::unique_ptr<hsm::TokenCrypto> crypto_;
   std::unique_ptr<core::Sealer> sealer_;
+  seal::Argon2id passwords_;
   core::Services services_;
   std::unique_ptr<Engine> engine_;
   bool stopped_ = false;

@@ -1,0 +1,70 @@
+#include "vault/core/secret_record.h"
+
+namespace cardvault::core {
+namespace {
+
+constexpr std::uint8_t kFormatVersion = 1;
+
+void append_be(std::vector<std::uint8_t>& out, std::uint32_t value) {
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    out.push_back(static_cast<std::uint8_t>(value >> shift));
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> secret_aad(const SecretRow& row, const InternalId& customer) {
+  std::vector<std::uint8_t> aad{kFormatVersion, static_cast<std::uint8_t>(row.sealed.suite)};
+  aad.insert(aad.end(), customer.begin(), customer.end());
+  aad.push_back(static_cast<std::uint8_t>(row.kind));
+  append_be(aad, row.key_version);
+  aad.insert(aad.end(), row.salt.begin(), row.salt.end());
+  append_be(aad, row.memory_kib);
+  append_be(aad, row.passes);
+  append_be(aad, row.lanes);
+  return aad;
+}
+
+Argon2Cost cost_of(const SecretSettings& settings) noexcept {
+  return {settings.argon2_memory_kib, settings.argon2_passes, settings.argon2_lanes};
+}
+Argon2Cost cost_of(const SecretRow& row) noexcept {
+  return {row.memory_kib, row.passes, row.lanes};
+}
+
+base::Result<SecretRow> make_secret(Services& services, const SecretSettings& settings,
+                                    SecretKind kind, const InternalId& customer,
+                                    std::string_view secret) {
+  SecretRow row;
+  row.kind = kind;
+  const Argon2Cost cost = cost_of(settings);
+  row.memory_kib = cost.memory_kib;
+  row.passes = cost.passes;
+  row.lanes = cost.lanes;
+  if (auto ok = services.crypto.random(row.salt); !ok) return std::unexpected(ok.error());
+  const auto output = services.passwords.derive(base::as_bytes(secret), row.salt, cost);
+  if (!output) return std::unexpected(output.error());
+  const KeyRef key = services.keys.get(KeyPurpose::kSecretEnc);
+  if (auto used = services.invocations.use(key); !used) return std::unexpected(used.error());
+  row.key_version = key.version;
+  row.sealed.suite = services.crypto.suite(key);
+  auto sealed = services.crypto.encrypt(key, *output, secret_aad(row, customer));
+  if (!sealed) return std::unexpected(sealed.error());
+  row.sealed = std::move(*sealed);
+  return row;
+}
+
+base::Result<base::SecretBuffer> open_secret(Services& services, const SecretRow& row,
+                                             const InternalId& customer) {
+  return services.crypto.decrypt({KeyPurpose::kSecretEnc, row.key_version}, row.sealed,
+                                 secret_aad(row, customer));
+}
+
+bool same_output(const base::SecretBuffer& a, const base::SecretBuffer& b) noexcept {
+  if (a.size() != b.size()) return false;
+  volatile std::uint8_t difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference = difference | (a[i] ^ b[i]);
+  return difference == 0;
+}
+
+}  // namespace cardvault::core

@@ -1,0 +1,162 @@
+#include "vault/core/secret_verify.h"
+
+#include "vault/core/attempt_guard.h"
+#include "vault/core/claims.h"
+#include "vault/core/password_policy.h"
+#include "vault/core/record.h"
+#include "vault/core/secret_record.h"
+#include "vault/core/subject.h"
+#include "vault/core/text_form.h"
+
+namespace cardvault::core {
+
+using base::Code;
+using base::fail;
+
+SecretVerifyOperation::SecretVerifyOperation(Services& services, Authorized<SecretVerify> request)
+    : Operation(services), request_in_(std::move(request)) {}
+
+void SecretVerifyOperation::prepare(Reader& reader) {
+  settings_ = services_.settings.load();
+  failure_.reset();
+  upgraded_.reset();
+  if (auto ready = make_ready(reader); !ready) failure_ = failure_of(ready.error());
+}
+
+base::Result<void> SecretVerifyOperation::make_ready(Reader& reader) {
+  const SecretVerify& request = request_in_.request();
+  if (auto ok = check_subject(request.subject.expose()); !ok) return ok;
+  if (auto ok = check_secret_form(request.secret.expose()); !ok) return ok;
+  auto fp = name_fingerprint(services_, request.subject.expose());
+  if (!fp) return std::unexpected(fp.error());
+  // No cache: who was here lately would answer sooner.
+  auto customer = reader.customer(*fp);
+  if (!customer) return std::unexpected(customer.error());
+  customer_ = *customer ? std::move(**customer) : CustomerRow{};
+  customer_.name_fp = *fp;
+  const GuardKey who = GuardKey::of(customer_);
+  const auto guard = AttemptGuard::load(reader, who, secret_scope(request.kind),
+                                        settings_->attempts, services_.clock.now_ms());
+  if (!guard) return std::unexpected(guard.error());
+  failure_ = guard->refusal();
+  if (failure_) return {};
+  auto row = reader.secret(who.subject, request.kind);
+  if (!row) return std::unexpected(row.error());
+  row_ = std::move(*row);
+  const auto decoy = services_.decoy.get(services_, settings_->secrets);
+  if (!decoy) return std::unexpected(decoy.error());
+  return row_ ? derive(*row_, customer_.id) : derive(**decoy, InternalId{});
+}
+
+base::Result<void> SecretVerifyOperation::derive(const SecretRow& row, const InternalId& owner) {
+  const std::string_view secret = request_in_.request().secret.expose();
+  auto given = services_.passwords.derive(base::as_bytes(secret), row.salt, cost_of(row));
+  if (!given) return std::unexpected(given.error());
+  given_ = std::move(*given);
+  auto kept = open_secret(services_, row, owner);
+  if (!kept) return std::unexpected(kept.error());
+  kept_ = std::move(*kept);
+  // Whether the try is right is not known here, so that a wrong one costs the same.
+  if (cost_of(row) == cost_of(settings_->secrets)) return {};
+  auto made = make_secret(services_, settings_->secrets, row.kind, owner, secret);
+  if (!made) return std::unexpected(made.error());
+  made->subject = row.subject;
+  made->created_ms = row.created_ms;
+  made->changed_ms = row.changed_ms;
+  upgraded_ = std::move(*made);
+  return {};
+}
+
+// A salt is one row's own; a rewrap under another key version leaves it, and the output too.
+bool SecretVerifyOperation::as_prepared(const std::optional<SecretRow>& now) const noexcept {
+  if (!now || !row_) return now.has_value() == row_.has_value();
+  return now->salt == row_->salt && cost_of(*now) == cost_of(*row_);
+}
+
+// Reads first, then writes: a conflict or a damaged row leaves nothing behind.
+base::Result<void> SecretVerifyOperation::decide(Transaction& tx, Event& event) {
+  const SecretKind kind = request_in_.request().kind;
+  const std::int64_t now = services_.clock.now_ms();
+  auto customer = current_customer(tx, customer_);
+  if (!customer) return std::unexpected(customer.error());
+  const GuardKey who = GuardKey::of(*customer);
+  if (customer->row != 0) event.customer = to_hex(customer->id);
+  auto row = tx.secret(who.subject, kind);
+  if (!row) return std::unexpected(row.error());
+  if (!as_prepared(*row)) return fail(Code::kConflict, "secret.verify");
+  auto guard = AttemptGuard::load(tx, who, secret_scope(kind), settings_->attempts, now);
+  if (!guard) return std::unexpected(guard.error());
+
+  if (customer->frozen) {
+    failure_ = Failure{Code::kCustomerFrozen, 0};
+    return {};
+  }
+  failure_ = guard->refusal();
+  if (failure_) return {};
+  const bool same = same_output(kept_, given_);
+  if (!*row || !same) {
+    event.details.emplace_back("reason", *row ? "mismatch" : "not_enrolled");
+    auto counted = guard->count_failure(tx);
+    if (!counted) return std::unexpected(counted.error());
+    failure_ = *counted;
+    alarm_ = guard->alarm();
+    return {};
+  }
+  verified_ = true;
+  verified_ms_ = now;
+  event.key_version = (*row)->key_version;
+  if (upgraded_) {
+    if (auto ok = tx.put_secret(*upgraded_); !ok) return ok;
+  }
+  return guard->reset(tx);
+}
+
+base::Result<void> SecretVerifyOperation::apply(Transaction& tx, EventSink& events) {
+  Event e = event(request_in_.principal(), "secret.verify");
+  e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
+  if (!failure_) {
+    if (auto decided = decide(tx, e); !decided) {
+      // An error would fail the whole group: one damaged row stops nobody else.
+      if (decided.error().code != Code::kRecordDamaged) return decided;
+      failure_ = failure_of(decided.error());
+    }
+  }
+  if (failure_) e.outcome = base::code_name(failure_->code);
+  events.add(e);
+  if (!alarm_.empty()) {
+    Event alarm = event(request_in_.principal(), "alarm");
+    alarm.outcome = alarm_;
+    events.add(alarm);
+  }
+  return {};
+}
+
+void SecretVerifyOperation::committed() {
+  if (!alarm_.empty()) services_.alarm_raised(alarm_);
+}
+
+base::Result<std::string> SecretVerifyOperation::sign_receipt() {
+  const SecretVerify& request = request_in_.request();
+  auto claims = Claims::begin(services_, verified_ms_,
+                              verified_ms_ + std::int64_t{settings_->otp.spend_s} * 1000);
+  if (!claims) return std::unexpected(claims.error());
+  claims->text("sub", request.subject.expose());
+  claims->text("purpose", secret_kind_name(request.kind));
+  return services_.sealer.sign("cardvault-receipt+jwt", std::move(*claims).take());
+}
+
+void SecretVerifyOperation::finish() {
+  auto receipt = sign_receipt();
+  if (receipt) {
+    receipt_ = std::move(*receipt);
+  } else {
+    failure_ = failure_of({Code::kHsmUnavailable, "secret.receipt"});
+  }
+}
+
+Answer SecretVerifyOperation::take_answer() {
+  if (failure_) return *failure_;
+  return VerifiedAnswer{std::move(receipt_)};
+}
+
+}  // namespace cardvault::core
