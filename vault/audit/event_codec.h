@@ -27,4 +27,11 @@ void append_event(std::string& out, std::uint64_t seq, const core::Event& event)
 // (Error::number: the offset of the trouble). `seq` may be null. Thread-safe.
 [[nodiscard]] base::Result<core::Event> parse_event(std::string_view line, std::uint64_t* seq);
 
+// The same without making the event: what verifying a long log takes of a line.
+struct EventHead {
+  std::uint64_t seq = 0;
+  std::int64_t time_ms = 0;
+};
+[[nodiscard]] base::Result<EventHead> check_event(std::string_view line);
+
 }  // namespace cardvault::audit

@@ -1,3 +1,4 @@
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -8,6 +9,13 @@
 
 namespace cardvault::audit {
 namespace {
+
+// What stands for itself in a text of the line.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x7F; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
 
 // The part of the line not read yet. Every reader returns false on a spelling that append_event()
 // never makes and leaves the rest at the trouble.
@@ -50,27 +58,31 @@ class Cursor {
     rest_.remove_prefix(width);
     return true;
   }
-  // Up to and including the closing quote.
-  bool text(std::string& out) {
+  // Up to and including the closing quote; `least` or more characters, kept where `out` is given.
+  bool text(std::string* out, std::size_t least = 0) {
+    std::size_t size = 0;
     while (true) {
-      const auto run = rest_.find_first_of("\"\\");
-      if (run == std::string_view::npos) return false;
-      for (const char c : rest_.substr(0, run)) {
-        if (c < 0x20 || c > 0x7E) return false;
-      }
-      out.append(rest_.substr(0, run));
+      std::size_t run = 0;
+      while (run < rest_.size() && kPlain[static_cast<unsigned char>(rest_[run])]) ++run;
+      if (run == rest_.size()) return false;
+      if (out != nullptr) out->append(rest_.substr(0, run));
+      size += run;
       rest_.remove_prefix(run);
-      if (take("\"")) return true;
+      if (take("\"")) return size >= least;
       if (!escape(out)) return false;
+      ++size;
     }
   }
 
  private:
   static bool digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-  bool escape(std::string& out) {
-    if (take("\\\"")) return out += '"', true;
-    if (take("\\\\")) return out += '\\', true;
+  bool escape(std::string* out) {
+    for (const std::string_view pair : {R"(\")", R"(\\)"}) {
+      if (!take(pair)) continue;
+      if (out != nullptr) *out += pair[1];
+      return true;
+    }
     std::uint64_t unit = 0;
     if (!take("\\u") || !hex(unit, 4)) return false;
     if (unit >= 0x20 && unit < 0x7F) return false;
@@ -81,7 +93,7 @@ class Cursor {
       }
       unit = 0x10000 + ((unit - 0xD800) << 10 | (low - 0xDC00));
     }
-    append_utf8(out, static_cast<std::uint32_t>(unit));
+    if (out != nullptr) append_utf8(*out, static_cast<std::uint32_t>(unit));
     return true;
   }
   static void append_utf8(std::string& out, std::uint32_t point) {
@@ -121,38 +133,50 @@ bool read_time(Cursor& line, std::int64_t& unix_ms) {
   return true;
 }
 
-bool read_fields(Cursor& line, core::Event& event, std::span<const TextField> fields) {
+// Below, a null event means: only look whether the spelling is right.
+bool read_fields(Cursor& line, core::Event* event, std::span<const TextField> fields) {
   for (const auto& [opening, member] : fields) {
     if (!line.take(opening)) continue;
-    if (!line.text(event.*member) || (event.*member).empty()) return false;
+    if (!line.text(event == nullptr ? nullptr : &(event->*member), 1)) return false;
   }
   return true;
 }
 
-bool read_details(Cursor& line, core::Event& event) {
+bool read_details(Cursor& line, core::Event* event) {
   do {
-    auto& [name, value] = event.details.emplace_back();
-    if (!line.text(name) || !line.take(":\"") || !line.text(value)) return false;
+    std::pair<std::string, std::string>* detail =
+        event == nullptr ? nullptr : &event->details.emplace_back();
+    if (!line.text(detail == nullptr ? nullptr : &detail->first) || !line.take(":\"") ||
+        !line.text(detail == nullptr ? nullptr : &detail->second)) {
+      return false;
+    }
   } while (line.take(",\""));
   return line.take("}");
 }
 
-bool read_event(Cursor& line, std::uint64_t& seq, core::Event& event) {
-  if (!line.take(kSeqOpening) || !line.number(seq, 0)) return false;
-  if (!line.take(kTimeOpening) || !read_time(line, event.time_ms)) return false;
+bool read_event(Cursor& line, EventHead& head, core::Event* event) {
+  if (!line.take(kSeqOpening) || !line.number(head.seq, 0)) return false;
+  if (!line.take(kTimeOpening) || !read_time(line, head.time_ms)) return false;
   if (!read_fields(line, event, kFieldsBeforeRequest)) return false;
-  if (line.take(kRequestOpening) &&
-      (!line.hex(event.request, 16) || event.request == 0 || !line.take("\""))) {
+  std::uint64_t request = 0, version = 0;
+  if (line.take(kRequestOpening) && (!line.hex(request, 16) || request == 0 || !line.take("\""))) {
     return false;
   }
   if (!read_fields(line, event, kFieldsAfterRequest)) return false;
-  if (line.take(kKeyVersionOpening)) {
-    std::uint64_t version = 0;
-    if (!line.number(version, 1) || version > UINT32_MAX) return false;
-    event.key_version = static_cast<std::uint32_t>(version);
+  if (line.take(kKeyVersionOpening) && (!line.number(version, 1) || version > UINT32_MAX)) {
+    return false;
+  }
+  if (event != nullptr) {
+    event->time_ms = head.time_ms;
+    event->request = request;
+    event->key_version = static_cast<std::uint32_t>(version);
   }
   if (line.take(kDetailsOpening) && !read_details(line, event)) return false;
   return line.take("}") && line.at_end();
+}
+
+std::unexpected<base::Error> damaged(const Cursor& line) {
+  return base::fail(base::Code::kRecordDamaged, "parse event", static_cast<long>(line.offset()));
 }
 
 }  // namespace
@@ -161,13 +185,17 @@ base::Result<core::Event> parse_event(std::string_view line, std::uint64_t* seq)
   Cursor cursor(line);
   core::Event event;
   event.outcome.clear();  // left out of the line means empty, not the default
-  std::uint64_t number = 0;
-  if (!read_event(cursor, number, event)) {
-    return base::fail(base::Code::kRecordDamaged, "parse event",
-                      static_cast<long>(cursor.offset()));
-  }
-  if (seq != nullptr) *seq = number;
+  EventHead head;
+  if (!read_event(cursor, head, &event)) return damaged(cursor);
+  if (seq != nullptr) *seq = head.seq;
   return event;
+}
+
+base::Result<EventHead> check_event(std::string_view line) {
+  Cursor cursor(line);
+  EventHead head;
+  if (!read_event(cursor, head, nullptr)) return damaged(cursor);
+  return head;
 }
 
 }  // namespace cardvault::audit

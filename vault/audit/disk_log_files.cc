@@ -1,0 +1,200 @@
+#include "vault/audit/disk_log_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace cardvault::audit {
+namespace {
+
+constexpr std::size_t kMaxStaged = 64;  // descriptors held open
+constexpr mode_t kFileMode = 0640;
+constexpr mode_t kFolderMode = 0750;
+constexpr const char* kSuffix = ".new";
+
+std::unexpected<base::Error> failure(const char* operation) {
+  const int error = errno;
+  const bool full = error == ENOSPC || error == EDQUOT;
+  return base::fail(full ? base::Code::kStorageFull : base::Code::kStoreFailed, operation, error);
+}
+
+std::string folder_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+base::Result<void> write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return failure("write log file");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+base::Result<void> sync_folder(int root, const std::string& path) {
+  const int fd = ::openat(root, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return failure("open log folder");
+  const int done = ::fsync(fd);
+  base::Result<void> result;
+  if (done != 0) result = failure("sync log folder");
+  ::close(fd);
+  return result;
+}
+
+}  // namespace
+
+base::Result<std::optional<std::string>> read_whole(int root, const std::string& path) {
+  const int fd = ::openat(root, path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+    return failure("open log file");
+  }
+  struct stat status{};
+  std::string bytes;
+  if (::fstat(fd, &status) == 0) bytes.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  base::Result<std::optional<std::string>> result;
+  while (true) {
+    const std::size_t had = bytes.size();
+    bytes.resize(bytes.capacity() > had ? bytes.capacity() : had + 4096);
+    const ssize_t n = ::read(fd, bytes.data() + had, bytes.size() - had);
+    if (n < 0) {
+      result = failure("read log file");
+      break;
+    }
+    bytes.resize(had + static_cast<std::size_t>(n));
+    if (n == 0) {
+      result = std::move(bytes);
+      break;
+    }
+  }
+  ::close(fd);
+  return result;
+}
+
+DiskLogFiles::DiskLogFiles(const std::string& folder)
+    : root_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (root_ < 0) {
+    throw base::StartupError(
+        "the published log's folder " + folder + ": " + std::strerror(errno) +
+        ". Make it, owned by the vault's user, or name another in [audit] dir");
+  }
+}
+
+DiskLogFiles::~DiskLogFiles() {
+  drop_staged();
+  ::close(root_);
+}
+
+base::Result<std::optional<std::string>> DiskLogFiles::read(const std::string& path) {
+  return read_whole(root_, path);
+}
+
+base::Result<void> DiskLogFiles::make_folders(const std::string& path) {
+  const std::string folder = folder_of(path);
+  if (folder == "." || known_folders_.contains(folder)) return {};
+  if (auto parents = make_folders(folder); !parents) return parents;
+  if (::mkdirat(root_, folder.c_str(), kFolderMode) == 0) {
+    // The process's mask is closed to all others; the group may read the log.
+    if (::fchmodat(root_, folder.c_str(), kFolderMode, 0) != 0) return failure("open log folder");
+    changed_folders_.insert(folder_of(folder));
+  } else if (errno != EEXIST) {
+    return failure("make log folder");
+  }
+  known_folders_.insert(folder);
+  return {};
+}
+
+base::Result<void> DiskLogFiles::put(const std::string& path, std::string_view bytes) {
+  if (staged_.size() >= kMaxStaged) {
+    if (auto done = settle(); !done) return done;
+  }
+  if (auto made = make_folders(path); !made) {
+    drop_staged();
+    return made;
+  }
+  const int fd = ::openat(root_, (path + kSuffix).c_str(),
+                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode);
+  base::Result<void> done;
+  if (fd < 0) {
+    done = failure("create log file");
+  } else {
+    staged_.push_back({path, fd});
+    if (::fchmod(fd, kFileMode) != 0) done = failure("open log file");
+    if (done) done = write_all(fd, bytes);
+    // Writing starts now: the syncs that follow wait for the disk once, not file by file.
+    if (done) ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
+  if (!done) drop_staged();
+  return done;
+}
+
+base::Result<void> DiskLogFiles::settle() {
+  base::Result<void> done;
+  for (const Staged& file : staged_) {
+    if (done && ::fsync(file.fd) != 0) done = failure("sync log file");
+  }
+  for (const Staged& file : staged_) {
+    const std::string written = file.path + kSuffix;
+    if (done && ::renameat(root_, written.c_str(), root_, file.path.c_str()) != 0) {
+      done = failure("move log file");
+    }
+    changed_folders_.insert(folder_of(file.path));
+  }
+  if (!done) {
+    drop_staged();
+    return done;
+  }
+  for (const Staged& file : staged_) ::close(file.fd);
+  staged_.clear();
+  return {};
+}
+
+base::Result<void> DiskLogFiles::sync() {
+  if (auto settled = settle(); !settled) return settled;
+  for (const std::string& folder : changed_folders_) {
+    // It stays in line after an error: until it was synced, its names are not durable.
+    if (auto synced = sync_folder(root_, folder); !synced) return synced;
+  }
+  changed_folders_.clear();
+  return {};
+}
+
+base::Result<void> DiskLogFiles::remove_folder(const std::string& path) {
+  const int fd = ::openat(root_, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    if (errno == ENOENT) return {};
+    return failure("open log folder");
+  }
+  DIR* folder = ::fdopendir(fd);
+  if (folder == nullptr) {
+    ::close(fd);
+    return failure("read log folder");
+  }
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(folder)) names.emplace_back(entry->d_name);
+  for (const std::string& name : names) {
+    if (name != "." && name != "..") ::unlinkat(fd, name.c_str(), 0);
+  }
+  ::closedir(folder);
+  known_folders_.erase(path);
+  changed_folders_.erase(path);
+  if (::unlinkat(root_, path.c_str(), AT_REMOVEDIR) != 0) return failure("remove log folder");
+  return {};
+}
+
+void DiskLogFiles::drop_staged() {
+  for (const Staged& file : staged_) {
+    ::close(file.fd);
+    ::unlinkat(root_, (file.path + kSuffix).c_str(), 0);
+  }
+  staged_.clear();
+  known_folders_.clear();  // someone may have removed them: that is a failure that heals
+}
+
+}  // namespace cardvault::audit
