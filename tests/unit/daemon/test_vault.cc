@@ -70,6 +70,7 @@ TestVault::TestVault()
                .misses = misses,
                .customers = customers,
                .sealer = sealer,
+               .passwords = passwords,
                .recipients = recipients,
                .codec = {[](const core::Tokenize& r) {
                            base::SecretBuffer out;

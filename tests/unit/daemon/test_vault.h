@@ -12,6 +12,7 @@
 #include "tests/fakes/fake_sealer.h"
 #include "vault/daemon/announcement.h"
 #include "vault/daemon/engine.h"
+#include "vault/seal/argon2id.h"
 #include "vault/store/sqlite_store.h"
 
 namespace cardvault::daemon {
@@ -53,6 +54,7 @@ class TestVault {
   ManualClock clock;
   fakes::FakeCrypto crypto;
   fakes::FakeSealer sealer;
+  seal::Argon2id passwords;
   core::ClientDirectory clients;
   core::RevealBudget reveals;
   core::InvocationMeter invocations;
