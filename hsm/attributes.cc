@@ -54,4 +54,16 @@ base::Result<std::vector<CK_OBJECT_HANDLE>> find_objects(CK_FUNCTION_LIST* fn,
   return out;
 }
 
+base::Result<CK_OBJECT_HANDLE> copy_to_session(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
+                                               CK_OBJECT_HANDLE key, Template& more) {
+  more.flag(CKA_TOKEN, false);
+  if (read_flag(fn, session, key, CKA_EXTRACTABLE).value_or(true)) {
+    more.flag(CKA_EXTRACTABLE, false);
+  }
+  CK_OBJECT_HANDLE copy = 0;
+  const CK_RV rv = fn->C_CopyObject(session, key, more.data(), more.size(), &copy);
+  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_CopyObject", rv);
+  return copy;
+}
+
 }  // namespace cardvault::hsm

@@ -1,8 +1,10 @@
 // Attribute templates and their reading back (PKCS#11 4).
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +13,8 @@
 
 namespace cardvault::hsm {
 
-// Builds a CK_ATTRIBUTE array; owns the values. Not copyable: the array points into it.
+// Builds a CK_ATTRIBUTE array; owns the values, but for borrowed ones. Not copyable: the array
+// points into it.
 class Template {
  public:
   Template() = default;
@@ -27,6 +30,11 @@ class Template {
   Template& bytes(CK_ATTRIBUTE_TYPE type, std::string value) {
     values_.push_back(std::move(value));
     list_.push_back({type, values_.back().data(), values_.back().size()});
+    return *this;
+  }
+  // A secret that must not be copied; `value` must outlive this.
+  Template& borrowed(CK_ATTRIBUTE_TYPE type, std::span<std::uint8_t> value) {
+    list_.push_back({type, value.data(), value.size()});
     return *this;
   }
   [[nodiscard]] CK_ATTRIBUTE* data() { return list_.data(); }
@@ -51,5 +59,13 @@ class Template {
 [[nodiscard]] base::Result<std::vector<CK_OBJECT_HANDLE>> find_objects(CK_FUNCTION_LIST* fn,
                                                                        CK_SESSION_HANDLE session,
                                                                        Template& wanted);
+
+// A session copy of a key that can never leave the token, with `more` attributes (may be empty)
+// that differ. Only what must differ is said: modules inherit the rest, and a copy can never become
+// less protected (PKCS#11 4.1.3). SoftHSM refuses to be told of a key already so that it is not
+// extractable.
+[[nodiscard]] base::Result<CK_OBJECT_HANDLE> copy_to_session(CK_FUNCTION_LIST* fn,
+                                                             CK_SESSION_HANDLE session,
+                                                             CK_OBJECT_HANDLE key, Template& more);
 
 }  // namespace cardvault::hsm

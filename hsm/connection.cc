@@ -37,11 +37,9 @@ const RingKey* any_encryption_key(const KeyRing& keys) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<Connection>> Connection::open(const Module& module,
-                                                           const TokenUri& uri,
-                                                           const base::SecretText& pin,
-                                                           const TokenConfig& config,
-                                                           Witness& witness) {
+base::Result<std::unique_ptr<Connection>> Connection::open(
+    const Module& module, const TokenUri& uri, const base::SecretText& pin,
+    const TokenConfig& config, const std::set<core::KeyRef>& left_out, Witness& witness) {
   auto slot = module.find_token(uri);
   if (!slot) return std::unexpected(slot.error());
   std::unique_ptr<Connection> out(new Connection(*slot));
@@ -56,14 +54,14 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const Module& module,
   if (auto in = log_in(module, out->info_, out->sessions_.front(), pin); !in) {
     return std::unexpected(in.error());
   }
-  if (auto ready = out->prepare(module, config, witness); !ready) {
+  if (auto ready = out->prepare(module, config, left_out, witness); !ready) {
     return std::unexpected(ready.error());
   }
   return out;
 }
 
 base::Result<void> Connection::prepare(const Module& module, const TokenConfig& config,
-                                       Witness& witness) {
+                                       const std::set<core::KeyRef>& left_out, Witness& witness) {
   const auto findings = probe_mechanisms(module, slot_, info_, config.cbc_hmac);
   for (const MechanismFinding& finding : findings) {
     if (finding.required && !finding.present) {
@@ -72,7 +70,7 @@ base::Result<void> Connection::prepare(const Module& module, const TokenConfig& 
   }
   first_.fn = module.fn();
   first_.session = sessions_.front().handle();
-  auto keys = KeyRing::find(first_.fn, first_.session, config.session_copies);
+  auto keys = KeyRing::find(first_.fn, first_.session, config.session_copies, left_out);
   if (!keys) return std::unexpected(keys.error());
   keys_ = std::move(*keys);
   if (keys_.refused_copies() > 0) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,13 @@ struct Witness {
 class Connection {
  public:
   // Logs in (CKR_USER_ALREADY_LOGGED_IN is fine, trap 4), finds and copies the keys, tests them.
-  // REQUIRES: `module` is initialised and outlives this. Errors: kHsmUnavailable; kHsmPinRefused,
-  // after which the same PIN must not be tried again; kMechanismMissing, kKeyMissing (suite 2
-  // without its second key), kConflict (a label twice), kInternal (the self-test found the module
-  // wrong).
-  [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(const Module& module,
-                                                                      const TokenUri& uri,
-                                                                      const base::SecretText& pin,
-                                                                      const TokenConfig& config,
-                                                                      Witness& witness);
+  // Keys left out are not looked for. REQUIRES: `module` is initialised and outlives this. Errors:
+  // kHsmUnavailable; kHsmPinRefused, after which the same PIN must not be tried again;
+  // kMechanismMissing, kKeyMissing (suite 2 without its second key), kConflict (a label twice),
+  // kInternal (the self-test found the module wrong).
+  [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(
+      const Module& module, const TokenUri& uri, const base::SecretText& pin,
+      const TokenConfig& config, const std::set<core::KeyRef>& left_out, Witness& witness);
 
   [[nodiscard]] const KeyRing& keys() const noexcept { return keys_; }
   [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
@@ -57,6 +56,7 @@ class Connection {
  private:
   explicit Connection(CK_SLOT_ID slot) : slot_(slot) {}
   [[nodiscard]] base::Result<void> prepare(const Module& module, const TokenConfig& config,
+                                           const std::set<core::KeyRef>& left_out,
                                            Witness& witness);
 
   CK_SLOT_ID slot_;

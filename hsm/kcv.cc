@@ -23,25 +23,18 @@ std::string first_five(std::span<const std::uint8_t> bytes) {
 
 std::string cmac_of_zeros(const Channel& channel, CK_OBJECT_HANDLE key) {
   Template wanted;
-  wanted.flag(CKA_TOKEN, false)
-      .flag(CKA_SIGN, true)
-      .flag(CKA_ENCRYPT, false)
-      .flag(CKA_DECRYPT, false)
-      .flag(CKA_EXTRACTABLE, false);
-  CK_OBJECT_HANDLE copy = 0;
-  if (channel.fn->C_CopyObject(channel.session, key, wanted.data(), wanted.size(), &copy) !=
-      CKR_OK) {
-    return {};
-  }
+  wanted.flag(CKA_SIGN, true).flag(CKA_ENCRYPT, false).flag(CKA_DECRYPT, false);
+  const auto copy = copy_to_session(channel.fn, channel.session, key, wanted);
+  if (!copy) return {};
   CK_MECHANISM mechanism{CKM_AES_CMAC, nullptr, 0};
   std::array<CK_BYTE, 16> zeros{};
   std::array<CK_BYTE, 16> tag{};
   CK_ULONG size = tag.size();
-  CK_RV rv = channel.fn->C_SignInit(channel.session, &mechanism, copy);
+  CK_RV rv = channel.fn->C_SignInit(channel.session, &mechanism, *copy);
   if (rv == CKR_OK) {
     rv = channel.fn->C_Sign(channel.session, zeros.data(), zeros.size(), tag.data(), &size);
   }
-  static_cast<void>(channel.fn->C_DestroyObject(channel.session, copy));
+  static_cast<void>(channel.fn->C_DestroyObject(channel.session, *copy));
   return rv == CKR_OK && size == tag.size() ? first_five(tag) : std::string();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "hsm/error.h"
+#include "hsm/kcv.h"
 #include "hsm/mechanism_probe.h"
 #include "vault/base/log.h"
 
@@ -32,6 +33,12 @@ bool is_misconfiguration(Code code) {
          code == Code::kInternal;
 }
 
+KeyKind kind_of(const RingKey& key) {
+  if (key.sign == SignKind::kEd25519) return KeyKind::kEd25519;
+  if (key.sign == SignKind::kEs256) return KeyKind::kP256;
+  return is_encryption(key.ref.purpose) ? KeyKind::kAes : KeyKind::kHmac;
+}
+
 std::string in_words(const base::Error& error) {
   std::string out = std::string("the token cannot be used: ") + error.operation;
   if (error.number != 0) {
@@ -42,12 +49,13 @@ std::string in_words(const base::Error& error) {
 
 }  // namespace
 
-Keeper::Keeper(const TokenConfig& config, HsmHooks hooks)
+Keeper::Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out)
     : config_(config),
       hooks_(std::move(hooks)),
       uri_(parse_token_uri(config.token_uri)),
       pin_(read_pin(uri_)),
-      module_(config) {
+      module_(config),
+      left_out_(std::move(left_out)) {
   const auto first = connect();
   if (!first) {
     if (is_misconfiguration(first.error().code)) throw base::StartupError(in_words(first.error()));
@@ -80,11 +88,17 @@ base::Result<void> Keeper::connect() {
   module_.finalize();
   auto done = module_.initialize();
   if (done) {
-    auto opened = Connection::open(module_, uri_, pin_, config_, witness_);
+    std::set<core::KeyRef> left_out;
+    {
+      const std::lock_guard lock(mutex_);
+      left_out = left_out_;
+    }
+    auto opened = Connection::open(module_, uri_, pin_, config_, left_out, witness_);
     if (opened) {
       connection_ = std::move(*opened);
+      Catalogue found = describe();
       const std::lock_guard lock(mutex_);
-      catalogue_ = describe();
+      catalogue_ = std::move(found);
       suite_ = catalogue_.description.suite;
     } else {
       done = std::unexpected(opened.error());
@@ -278,6 +292,11 @@ void Keeper::report(const HsmEvent& event) const {
   if (hooks_.on_change) hooks_.on_change(event);
 }
 
+void Keeper::leave_out(std::set<core::KeyRef> keys) {
+  const std::lock_guard lock(mutex_);
+  left_out_ = std::move(keys);
+}
+
 Keeper::Catalogue Keeper::catalogue() const {
   const std::lock_guard lock(mutex_);
   return catalogue_;
@@ -286,10 +305,13 @@ Keeper::Catalogue Keeper::catalogue() const {
 Keeper::Catalogue Keeper::describe() const {
   Catalogue out;
   const KeyRing& keys = connection_->keys();
+  const Channel channel = connection_->channels().front();
   bool copied = true;
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     for (const RingKey& key : keys.of(purpose)) {
       out.keys[key.ref] = {key.sign == SignKind::kEd25519, key.public_key};
+      out.kcvs[key.ref] =
+          compute_kcv(channel, key.on_token, kind_of(key), core::key_label(key.ref)).hex;
       copied = copied && (is_signature(purpose) || key.working != key.on_token);
     }
   }

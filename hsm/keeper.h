@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
 
@@ -19,7 +20,7 @@ namespace cardvault::hsm {
 class Keeper {
  public:
   // As TokenCrypto::open().
-  Keeper(const TokenConfig& config, HsmHooks hooks);
+  Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out);
   ~Keeper();
   Keeper(const Keeper&) = delete;             // owns threads
   Keeper& operator=(const Keeper&) = delete;  // owns threads
@@ -40,8 +41,12 @@ class Keeper {
   [[nodiscard]] base::Error cause() const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
 
+  // As of TokenCrypto.
+  void leave_out(std::set<core::KeyRef> keys);
+
   struct Catalogue {
     std::map<core::KeyRef, core::SigningPublicKey> keys;  // an empty point where the key has none
+    std::map<core::KeyRef, std::string> kcvs;
     TokenDescription description;
   };
   [[nodiscard]] Catalogue catalogue() const;
@@ -73,6 +78,7 @@ class Keeper {
   std::atomic<HsmState> state_{HsmState::kUnavailable};  // written under mutex_
   base::Error cause_;
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+  std::set<core::KeyRef> left_out_;
   bool adopt_wanted_ = false;
   std::optional<base::Result<void>> adopted_;
   Catalogue catalogue_;

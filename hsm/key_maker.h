@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,9 @@ struct NewToken {
 [[nodiscard]] std::string softhsm_conf_text(const std::string& token_dir);
 
 struct KeyOptions {
-  // Symmetric and seal-sign keys may be wrapped for the custodians' backup (DESIGN 4.1). They stay
-  // CKA_SENSITIVE. audit-sign is never extractable, whatever is said here.
+  // Symmetric keys may be wrapped for the custodians' backup (DESIGN 4.1); they stay CKA_SENSITIVE.
+  // Signing keys are never extractable, whatever is said here: what they signed is checked with
+  // their public halves, and a restored vault signs with new ones.
   bool extractable = true;
   // Let a module that copies only modifiable keys (SoftHSM) have modifiable symmetric keys, so that
   // the daemon can work on session copies at three times the speed. Signing keys never are.
@@ -61,11 +63,22 @@ struct KeyReport {
   std::vector<std::string> faults;
 };
 
+// A key as a backup keeps it.
+struct WrappedKey {
+  std::string label;  // "pan-enc/1", or "pan-enc-mac/1" for a second key of suite 2
+  std::string kind;   // as in KeyReport, with the next two
+  std::string kcv, kcv_kind;
+  std::vector<std::uint8_t> bytes;  // RFC 3394, 40 of them
+};
+
 class KeyMaker {
  public:
   // Logs in as user with the PIN of `config.token_uri`'s pin-source, in a writable session. Throws
   // StartupError when that does not work, saying what to do.
   [[nodiscard]] static std::unique_ptr<KeyMaker> open(const TokenConfig& config);
+  // The same with a PIN from elsewhere; the URI needs no pin-source.
+  [[nodiscard]] static std::unique_ptr<KeyMaker> open(const TokenConfig& config,
+                                                      const base::SecretText& pin);
   ~KeyMaker();
   KeyMaker(const KeyMaker&) = delete;             // owns the login
   KeyMaker& operator=(const KeyMaker&) = delete;  // owns the login
@@ -76,6 +89,24 @@ class KeyMaker {
   // not what was asked for: such a key is destroyed again.
   [[nodiscard]] base::Result<std::vector<KeyReport>> make(core::KeyRef key,
                                                           const KeyOptions& options = {});
+  // Destroys the key, its public half and its second key. kKeyMissing when there is none.
+  [[nodiscard]] base::Result<void> destroy(core::KeyRef key);
+
+  // Wraps symmetric keys under the custodians' 32-byte backup key, which is wiped in any case and
+  // is on the token only meanwhile, as a session key that can do nothing else. kMechanismMissing
+  // where the module has no AES key wrap, kKeyMissing, kNotAllowed for a key that was made without
+  // KeyOptions::extractable and for signing keys.
+  [[nodiscard]] base::Result<std::vector<WrappedKey>> wrap(std::span<const core::KeyRef> keys,
+                                                           base::SecretBuffer backup_key);
+  // Brings wrapped keys back: never extractable again, with the uses of their kind, and compared
+  // with the check values they had. All or none: what was brought back before a failure is
+  // destroyed again. kAlreadyExists when a label is taken, kRecordDamaged when the backup key or a
+  // wrapped key is another one, kInvalidArgument for a label or kind that no symmetric key of a
+  // vault has.
+  [[nodiscard]] base::Result<std::vector<KeyReport>> unwrap(std::span<const WrappedKey> keys,
+                                                            base::SecretBuffer backup_key,
+                                                            const KeyOptions& options = {});
+
   // Every key of the vault on the token, by label; each twice-used label is listed twice.
   [[nodiscard]] base::Result<std::vector<KeyReport>> list();
   [[nodiscard]] std::vector<MechanismFinding> mechanisms() const;

@@ -17,15 +17,11 @@ std::unexpected<base::Error> twice() {
 }
 
 CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
-  // Only what must differ: modules inherit the rest, and a copy can never become less protected
-  // (PKCS#11 4.1.3).
-  Template wanted;
-  wanted.flag(CKA_TOKEN, false).flag(CKA_EXTRACTABLE, false);
-  CK_OBJECT_HANDLE copy = 0;
-  if (fn->C_CopyObject(session, key, wanted.data(), wanted.size(), &copy) == CKR_OK &&
-      read_flag(fn, session, copy, CKA_SENSITIVE).value_or(false) &&
-      !read_flag(fn, session, copy, CKA_EXTRACTABLE).value_or(true)) {
-    return copy;
+  Template nothing_more;
+  const auto copy = copy_to_session(fn, session, key, nothing_more);
+  if (copy && read_flag(fn, session, *copy, CKA_SENSITIVE).value_or(false) &&
+      !read_flag(fn, session, *copy, CKA_EXTRACTABLE).value_or(true)) {
+    return *copy;
   }
   return key;
 }
@@ -47,6 +43,11 @@ std::optional<core::KeyRef> parse_key_label(std::string_view label, std::string_
     if (error == std::errc() && end == rest.data() + rest.size() && ref.version != 0) return ref;
   }
   return std::nullopt;
+}
+
+std::string second_key_label(const core::KeyRef& key) {
+  std::string label = core::key_label(key);
+  return label.insert(label.find('/'), "-mac");
 }
 
 base::Result<void> KeyRing::add_secret_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
@@ -115,7 +116,14 @@ void KeyRing::copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
   }
 }
 
-base::Result<KeyRing> KeyRing::find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, bool copies) {
+void KeyRing::leave_out(const std::set<core::KeyRef>& keys) {
+  for (auto& versions : keys_) {
+    std::erase_if(versions, [&](const RingKey& key) { return keys.contains(key.ref); });
+  }
+}
+
+base::Result<KeyRing> KeyRing::find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, bool copies,
+                                    const std::set<core::KeyRef>& left_out) {
   KeyRing ring;
   if (auto added = ring.add_secret_keys(fn, session); !added) {
     return std::unexpected(added.error());
@@ -123,6 +131,7 @@ base::Result<KeyRing> KeyRing::find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE sess
   if (auto added = ring.add_private_keys(fn, session); !added) {
     return std::unexpected(added.error());
   }
+  ring.leave_out(left_out);
   if (copies) ring.copy_all(fn, session);
   return ring;
 }

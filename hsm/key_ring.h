@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,8 @@ struct RingKey {
 // "pan-enc/012" included.
 [[nodiscard]] std::optional<core::KeyRef> parse_key_label(std::string_view label,
                                                           std::string_view suffix);
+// "pan-enc-mac/1": what suite 2's second key is called.
+[[nodiscard]] std::string second_key_label(const core::KeyRef& key);
 // AES keys, which suite 2 gives a second key.
 [[nodiscard]] constexpr bool is_encryption(core::KeyPurpose purpose) {
   return purpose == core::KeyPurpose::kPanEnc || purpose == core::KeyPurpose::kIdEnc ||
@@ -41,11 +44,12 @@ struct RingKey {
 
 class KeyRing {
  public:
-  // Finds every key by label (CKA_TOKEN=true, or copies would turn up too) and, with `copies`,
-  // makes session copies that live as long as `session`. A refused copy falls back to the token's
-  // key. kConflict when two keys have one label.
+  // Finds every key by label (CKA_TOKEN=true, or copies would turn up too), but for those left out,
+  // and, with `copies`, makes session copies that live as long as `session`. A refused copy falls
+  // back to the token's key. kConflict when two keys have one label.
   [[nodiscard]] static base::Result<KeyRing> find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
-                                                  bool copies);
+                                                  bool copies,
+                                                  const std::set<core::KeyRef>& left_out = {});
   // nullptr when there is no such key.
   [[nodiscard]] const RingKey* get(core::KeyRef ref) const noexcept;
   [[nodiscard]] const RingKey* newest(core::KeyPurpose purpose) const noexcept;
@@ -59,6 +63,7 @@ class KeyRing {
   [[nodiscard]] base::Result<void> add_secret_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session);
   [[nodiscard]] base::Result<void> add_private_keys(CK_FUNCTION_LIST* fn,
                                                     CK_SESSION_HANDLE session);
+  void leave_out(const std::set<core::KeyRef>& keys);
   void copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session);
 
   std::array<std::vector<RingKey>, core::kKeyPurposes> keys_;  // by version, ascending

@@ -12,6 +12,9 @@ namespace cardvault::hsm {
 
 enum class KeyKind : std::uint8_t { kAes, kHmac, kP256, kEd25519 };
 
+// "AES-256", as KeyReport::kind says it.
+[[nodiscard]] const char* kind_name(KeyKind kind) noexcept;
+
 struct KeySpec {
   std::string label;
   KeyKind kind = KeyKind::kAes;
@@ -26,8 +29,13 @@ struct KeySpec {
 // C_GenerateKey or C_GenerateKeyPair. Returns the secret or private key.
 [[nodiscard]] base::Result<CK_OBJECT_HANDLE> generate(const Channel& channel, const KeySpec& spec);
 
-// Destroys a key just made and its public half.
-void destroy(const Channel& channel, const KeySpec& spec);
+// What C_UnwrapKey is to make of a wrapped secret key: on the token, private, sensitive, not
+// extractable, with the uses of its kind and no other.
+void fill_restored(Template& out, const KeySpec& spec);
+
+// Destroys every object of the token with this label: a key and its public half. Returns how many
+// there were.
+[[nodiscard]] base::Result<unsigned> destroy(const Channel& channel, const std::string& label);
 
 // Reads a key back, its KCV included, and lists what differs from how the vault makes such keys.
 [[nodiscard]] KeyReport inspect(const Channel& channel, CK_OBJECT_HANDLE key);

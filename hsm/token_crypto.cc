@@ -8,7 +8,8 @@ using base::Code;
 
 class TokenCrypto::Impl {
  public:
-  Impl(const TokenConfig& config, HsmHooks hooks) : keeper(config, std::move(hooks)) {}
+  Impl(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out)
+      : keeper(config, std::move(hooks), std::move(left_out)) {}
 
   // Leases a session, finds the key, runs `operation(connection, channel, key)`, judges a failure.
   // `usable` says whether a key is of the kind the operation takes.
@@ -35,9 +36,10 @@ class TokenCrypto::Impl {
 TokenCrypto::TokenCrypto(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 TokenCrypto::~TokenCrypto() = default;
 
-std::unique_ptr<TokenCrypto> TokenCrypto::open(const TokenConfig& config, HsmHooks hooks) {
+std::unique_ptr<TokenCrypto> TokenCrypto::open(const TokenConfig& config, HsmHooks hooks,
+                                               std::set<core::KeyRef> left_out) {
   return std::unique_ptr<TokenCrypto>(
-      new TokenCrypto(std::make_unique<Impl>(config, std::move(hooks))));
+      new TokenCrypto(std::make_unique<Impl>(config, std::move(hooks), std::move(left_out))));
 }
 
 base::Result<core::Mac> TokenCrypto::mac(core::KeyRef key, std::span<const std::uint8_t> data) {
@@ -90,6 +92,9 @@ base::Result<std::vector<std::uint8_t>> TokenCrypto::sign(core::KeyRef key,
 
 base::Result<void> TokenCrypto::probe() { return impl_->keeper.probe(); }
 base::Result<void> TokenCrypto::adopt() { return impl_->keeper.adopt(); }
+void TokenCrypto::leave_out(std::set<core::KeyRef> keys) {
+  impl_->keeper.leave_out(std::move(keys));
+}
 HsmState TokenCrypto::state() const noexcept { return impl_->keeper.state(); }
 base::Error TokenCrypto::cause() const { return impl_->keeper.cause(); }
 std::optional<std::chrono::milliseconds> TokenCrypto::oldest_call_age() const {
@@ -117,6 +122,12 @@ base::Result<core::SigningPublicKey> TokenCrypto::public_key(core::KeyRef key) c
     return base::fail(Code::kKeyMissing, "public key");
   }
   return found->second;
+}
+
+std::string TokenCrypto::kcv(core::KeyRef key) const {
+  const auto catalogue = impl_->keeper.catalogue();
+  const auto found = catalogue.kcvs.find(key);
+  return found == catalogue.kcvs.end() ? std::string() : found->second;
 }
 
 core::Suite TokenCrypto::suite(core::KeyRef /*key*/) const { return impl_->keeper.suite(); }

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -53,9 +54,11 @@ class TokenCrypto final : public core::Crypto {
   // not an exception: so that a supervisor's restarts do not try a wrong PIN again and again.
   // Throws StartupError for what waiting cannot mend: configuration, an unreadable pin-source, a
   // module that cannot be loaded, lacks a mechanism (named in words), fails the self-test, or a
-  // label that two keys have. Set signal masks before: it starts two threads.
+  // label that two keys have. Set signal masks before: it starts two threads. `left_out` as of
+  // leave_out().
   [[nodiscard]] static std::unique_ptr<TokenCrypto> open(const TokenConfig& config,
-                                                         HsmHooks hooks = {});
+                                                         HsmHooks hooks = {},
+                                                         std::set<core::KeyRef> left_out = {});
   // Stops the threads, waits for calls in flight, finalises the module (trap 9).
   ~TokenCrypto() override;
   TokenCrypto(const TokenCrypto&) = delete;             // owns the login
@@ -81,6 +84,9 @@ class TokenCrypto final : public core::Crypto {
   // finalises, initialises, finds the keys again and compares them with what they were. A pause of
   // milliseconds, not an error. On failure the token is unavailable and recovery goes on.
   [[nodiscard]] base::Result<void> adopt();
+  // Keys that are about to be destroyed: from the next adopt() or login on they are not looked for,
+  // so that no copy of them is left in any session (trap 2). Replaces the set given before.
+  void leave_out(std::set<core::KeyRef> keys);
 
   [[nodiscard]] HsmState state() const noexcept;
   // Why the state is not kReady; code kInternal and no operation while it is.
@@ -91,6 +97,9 @@ class TokenCrypto final : public core::Crypto {
   [[nodiscard]] std::vector<core::KeyRef> keys() const;
   [[nodiscard]] std::optional<std::uint32_t> newest(core::KeyPurpose purpose) const;
   [[nodiscard]] base::Result<core::SigningPublicKey> public_key(core::KeyRef key) const override;
+  // The key check value, 10 hex digits, as KeyReport::kcv; empty for a key that is not there and
+  // where the module can't compute it.
+  [[nodiscard]] std::string kcv(core::KeyRef key) const;
   [[nodiscard]] TokenDescription description() const;
 
  private:
