@@ -27,7 +27,11 @@ MAY_INCLUDE = {
     "protocol/client": {"vault/base", "vault/core", "protocol/wire"},
     "vault/daemon": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store", "hsm",
                      "protocol/wire"},
-    "provisioning": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store",
+    # Split secrets, custodians' keys and the quorum: the seal room's OpenSSL owners and key
+    # derivation, the hsm room for smartcards. No command line, no vault.
+    "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "hsm"},
+    "provisioning": {"provisioning/custody",
+                     "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store",
                      "vault/daemon",  # on a stopped vault the tool runs the same acts in process
                      "hsm",
                      "protocol/wire", "protocol/client"},
@@ -49,11 +53,15 @@ MAX_BEAST_UNITS = 4  # it takes longer to compile than all else together
 EXPOSE_FILES = {
     "hsm/connection.cc",               # the PIN, into C_Login
     "hsm/key_maker.cc",                # the PIN, into C_Login
+    "hsm/signing_card.cc",             # a card's PIN, into C_Login
     "hsm/token_maker.cc",              # PINs, into C_InitToken and C_InitPIN
     "protocol/gate/json_answer.cc",    # a revealed PAN, into the answer's wiped buffer
     "protocol/wire/answer_codec.cc",   # into frames, which are wiped
     "protocol/wire/request_codec.cc",  # into frames, which are wiped
     "provisioning/acts.cc",            # a customer's identifier, from the terminal into a frame
+    "provisioning/custody/key_file.cc",    # a passphrase, into scrypt
+    "provisioning/custody/share_file.cc",  # a share as text, under its custodian's key
+    "provisioning/custody/terminal.cc",    # an answer typed with echo, which is no secret
     "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked
@@ -88,6 +96,8 @@ def room_of(path):
         return ""
     if parts[0] in ("vault", "protocol") and len(parts) > 2:
         return "/".join(parts[:2])
+    if path.startswith("provisioning/custody/"):
+        return "provisioning/custody"
     return parts[0]
 
 

@@ -1,0 +1,69 @@
+#include "provisioning/custody/drill_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "provisioning/custody/lines.h"
+#include "vault/base/clock.h"
+#include "vault/base/result.h"
+
+namespace cardvault::custody {
+
+std::string drill_log_path(const std::string& transcript_path) {
+  return transcript_path + ".drills";
+}
+
+void record_drill(const std::string& transcript_path, const KnownShare& share,
+                  std::int64_t now_ms) {
+  const std::string path = drill_log_path(transcript_path);
+  const std::string text = base::format_time(now_ms) + " " +
+                           format_fields(share_fields(share.label, share.custodian, share.digest)) +
+                           "\n";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+  const bool written = fd >= 0 &&
+                       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!written) throw base::StartupError(path + ": the drill can't be recorded there");
+}
+
+std::vector<Drill> last_drills(const std::string& transcript_path) {
+  const Transcript transcript = parse_transcript(transcript_path, read_text_file(transcript_path));
+  const ShareRegister shares(transcript);
+  std::vector<Drill> out;
+  for (const SecretName secret : kAllSecrets) {
+    for (const KnownShare& share : shares.current(secret)) out.push_back({share});
+  }
+  for (Drill& one : out) {
+    for (const Entry& entry : transcript.entries) {
+      const bool of_it = entry.verb.starts_with("share-") &&
+                         entry.get("secret") == secret_name(one.share.label.secret) &&
+                         entry.get("generation") == std::to_string(one.share.label.generation) &&
+                         entry.get("index") == std::to_string(one.share.label.index);
+      if (of_it) one.delivered_ms = entry.time_ms;
+    }
+  }
+  const std::string path = drill_log_path(transcript_path);
+  if (!std::filesystem::exists(path)) return out;
+  std::istringstream lines(read_text_file(path));
+  std::string text;
+  while (std::getline(lines, text)) {
+    const auto blank = text.find(' ');
+    const auto time = parse_time(std::string_view(text).substr(0, blank));
+    const auto fields =
+        blank == std::string::npos ? std::nullopt : parse_fields(text.substr(blank + 1));
+    if (!time || !fields) continue;
+    for (Drill& one : out) {
+      if (field(*fields, "digest") == hex(one.share.digest)) {
+        one.proven_ms = std::max(one.proven_ms, *time);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace cardvault::custody
