@@ -170,8 +170,7 @@ class Driven(unittest.TestCase):
         self.enroll(customer, body["kind"])
         self.vault.prove(customer, "change_password")
 
-    def before_removeSecret(self, customer, body):
-        self.enroll(customer, body["kind"])
+    before_removeSecret = before_changeSecret
 
     def before_detokenize(self, customer, body):
         if "context" in body:
