@@ -67,6 +67,9 @@ EXPOSE_FILES = {
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked
     "vault/core/cards.cc",             # a customer's identifier, into its fingerprint
     "vault/core/detokenize_apply.cc",  # the decrypted PAN, into the answer
+    "vault/core/otp_cancel.cc",        # a subject's identifier, into its fingerprint
+    "vault/core/otp_seal.cc",          # a fresh code, into its MAC and claims; subject likewise
+    "vault/core/otp_verify.cc",        # a code into its MAC; subject into fingerprint and receipt
     "vault/core/sealed_card.cc",       # the decrypted PAN, into claims for its recipient
     "vault/core/record.cc",            # the PAN, into a record's plaintext and its fingerprint
     "vault/core/tokenize.cc",          # a customer's identifier, into fingerprint and record
