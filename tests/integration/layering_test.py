@@ -42,6 +42,7 @@ TLS_ROOMS = {"protocol/gate", "protocol/client"}
 FOREIGN = [
     (re.compile(r"^(p11-kit/|pkcs11)"), {"hsm"}),
     (re.compile(r"^sqlite3"), {"vault/store"}),
+    (re.compile(r"^argon2"), {"vault/seal"}),
     (re.compile(r"^(openssl/(ssl|tls1|bio)\.h|boost/asio/ssl)"), TLS_ROOMS),
     (re.compile(r"^boost/beast"), TLS_ROOMS),
 ]
@@ -72,6 +73,9 @@ EXPOSE_FILES = {
     "vault/core/otp_verify.cc",        # a code into its MAC; subject into fingerprint and receipt
     "vault/core/sealed_card.cc",       # the decrypted PAN, into claims for its recipient
     "vault/core/record.cc",            # the PAN, into a record's plaintext and its fingerprint
+    "vault/core/secret_put.cc",        # a new password, into Argon2id
+    "vault/core/secret_remove.cc",     # a subject's identifier, into its fingerprint
+    "vault/core/secret_verify.cc",     # a password into Argon2id; subject into its receipt
     "vault/core/tokenize.cc",          # a customer's identifier, into fingerprint and record
     "vault/daemon/admin_cards.cc",     # the leading digits of a BIN lookup
     "vault/daemon/admin_subjects.cc",  # a customer's identifier, into its fingerprint

@@ -20,7 +20,7 @@ using core::Response;
 namespace {
 
 constexpr std::size_t kTake = 64;                 // operations per read transaction
-constexpr std::size_t kSlowBound = 64;            // some seconds of Argon2id
+constexpr std::size_t kSlowBound = 256;           // some seconds of Argon2id
 constexpr std::uint32_t kUnknownPerSecond = 100;  // refusals of unregistered certificates
 
 std::int64_t monotonic_us() {
@@ -198,7 +198,9 @@ void Engine::admit(core::Principal principal, const core::Ceiling& gate, const c
   const core::Principal who = principal;
   std::visit(
       [&]<class T>(T&& typed) {
-        if constexpr (requires(core::Authorized<T> a) { MakeOperation(services_)(std::move(a)); }) {
+        if constexpr (kOneOf<T, core::ReadyCheck, core::Refused, core::Flood>) {
+          CARDVAULT_CHECK(!"a request that the link or submit() answers itself");
+        } else {
           auto authorized = policy_.authorize(std::move(principal), std::forward<T>(typed));
           if (authorized) {
             enqueue(MakeOperation(services_)(std::move(*authorized)), name, std::move(reply));
@@ -206,8 +208,6 @@ void Engine::admit(core::Principal principal, const core::Ceiling& gate, const c
             refuse(&who, gate, caller, name, core::failure_of(authorized.error()),
                    std::move(reply));
           }
-        } else {
-          CARDVAULT_CHECK(!"a request that the link or submit() answers itself");
         }
       },
       std::move(request));
@@ -225,6 +225,10 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
   if (const auto wait = rates_.take(bucket, rate, cost_of(in.request), monotonic_us()); wait != 0) {
     floods_.add(principal ? "client:" + bucket : "unknown", in.caller.source, "rate_limited");
     reply(Response::unaudited({Code::kRateLimited, wait}));
+    return;
+  }
+  if (sealed_) {
+    reply(Response::unaudited({Code::kSealed, core::retry_after_s(Code::kSealed)}));
     return;
   }
   if (!principal) {
