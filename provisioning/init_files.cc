@@ -35,9 +35,42 @@ cards_per_customer = 10
 pan_budget_day = 10      # distinct new or refused card numbers per customer
 pan_budget_month = 30
 bin_digits_stored = 6    # 0, 6 or 8 (PCI DSS 3.4.1)
+confirm_sealed = true    # a card is sealed for a payment that its customer confirmed by a code
 
 [policy.purpose.card_to_card]  # reveals for this purpose
 currencies = ["KZT"]
+
+[otp]                    # one-time codes
+resend_s = 60            # between two codes of a customer and purpose
+sends = 5                # of a customer and purpose in send_window_s
+send_window_s = 3600
+spend_s = 900            # a verified code confirms something that long
+
+[otp.purpose.verify_login]
+ttl_s = 900              # a code lives that long: the bank's rule, and the most
+
+[otp.purpose.change_password]
+ttl_s = 900
+
+[otp.purpose.confirm_transaction]
+ttl_s = 900
+context = true           # bound to amount, currency and payee
+
+[attempts]               # wrong codes and passwords
+tries = 3                # then locked for lock_s, per customer and purpose
+lock_s = 900
+subject_cap = 100        # wrong ones of a customer until `cardvault otp unlock`
+failures_per_hour = 3000 # of all customers together
+
+[secrets]                # passwords and quick codes
+password_min = 8         # characters
+quick_code_digits = 4
+enroll_code = ""         # purpose of the code that enrolling takes; "": none
+change_code = "change_password"
+argon2_memory_kib = 19456
+argon2_passes = 2
+argon2_lanes = 1
+workers = 1              # threads for Argon2id, each with its memory
 
 [limits]
 rate_per_s = 2000        # items per client and second
@@ -74,7 +107,9 @@ std::string vault_toml(const NewVault& vault, const std::string& token_uri) {
     text += "{uid = " + std::to_string(vault.operators[i].uid) +
             ", name = " + quoted(vault.operators[i].name) + "}";
   }
-  return text + "]\n";
+  return text +
+         "]\n"
+         "two_operators = [\"client.release\"]  # these acts take two of them\n";
 }
 
 std::string gate_toml(const NewVault& vault, const NewGate& gate) {

@@ -8,6 +8,7 @@
 #include "provisioning/config_file.h"
 #include "provisioning/private_file.h"
 #include "provisioning/progress.h"
+#include "vault/audit/checkpoint.h"
 #include "vault/core/vault_clock.h"
 #include "vault/daemon/announcement.h"
 #include "vault/store/sqlite_store.h"
@@ -84,7 +85,7 @@ NewKeys make_keys(const Context& context, const NewVault& vault, const std::stri
   }
   const auto audit_key = maker->public_key({core::KeyPurpose::kAuditSign, 1});
   if (!audit_key) give_up("the public key of audit-sign/1 can't be read", audit_key.error());
-  made.audit_vkey = verifier_key("cardvault.local/" + vault.label, *audit_key);
+  made.audit_vkey = audit::VerifierKey(audit::default_origin(vault.label), *audit_key).text();
   return made;
 }
 

@@ -34,7 +34,4 @@ void record_keys(const std::string& data_dir, const std::string& operator_name,
 // read, where there is such a folder (without it NSS answers CKR_TOKEN_WRITE_PROTECTED).
 [[nodiscard]] std::string read_only_init_args(const std::string& init_args);
 
-// "NAME+HASH+KEY" (C2SP signed-note): how anyone checks a checkpoint of the audit log.
-[[nodiscard]] std::string verifier_key(const std::string& name, const core::SigningPublicKey& key);
-
 }  // namespace cardvault::provisioning

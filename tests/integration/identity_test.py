@@ -32,8 +32,8 @@ def wait_for(condition, seconds):
 class Identity(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.vault = vault_fixture.shared(["policy.pan_budget_day=0", "policy.pan_budget_month=0",
-                                          "policy.cards_per_customer=0"])
+        cls.vault = vault_fixture.shared(vault_fixture.OPERATORS + [
+            "policy.pan_budget_day=0", "policy.pan_budget_month=0", "policy.cards_per_customer=0"])
         folder = cls.vault.dir
         for name in (*WEB_CLIENTS, *REVEALERS, "unregistered"):
             if name != "short":
@@ -186,7 +186,7 @@ class Identity(unittest.TestCase):
         self.vault.tool("client", "freeze", "frozen")
         self.assertEqual(self.on(connection).code, "client_frozen")
         self.assertEqual(self.on(connection).status, 403)
-        self.vault.tool("client", "release", "frozen")
+        self.vault.release("frozen")
         self.assertEqual(self.on(connection).status, 200)
         for op in ("client.freeze", "client.release"):
             self.assertEqual(len(self.events_of(op=op, resource="frozen", outcome="ok")), 1)
@@ -318,7 +318,7 @@ class Identity(unittest.TestCase):
         self.assertEqual((frozen.status, frozen.code), (403, "client_frozen"))
         self.assertEqual(alarms()[2:], ["client_frozen"])
         self.assertEqual(self.reveal(cards[0]).status, 200, "others are not concerned")
-        self.vault.tool("client", "release", "spender")
+        self.vault.release("spender")
         self.assertEqual(self.reveal(cards[0], "spender").json()["pan"], PAN)
         self.assertEqual(self.left("spender")["reveals_per_day"], (10, 9))
 

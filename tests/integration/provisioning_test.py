@@ -100,7 +100,7 @@ class Init(unittest.TestCase):
 class Tool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.vault = vault_fixture.shared()
+        cls.vault = vault_fixture.shared(vault_fixture.OPERATORS)
 
     def json(self, *arguments):
         return json.loads(self.vault.tool("--format", "json", *arguments).stdout)
@@ -113,7 +113,7 @@ class Tool(unittest.TestCase):
         self.vault.tool("client", "freeze", "web")
         time.sleep(0.5)
         self.assertEqual(self.vault.request("web", "GET", "/v1/whoami").code, "client_frozen")
-        self.vault.tool("client", "release", "web")
+        self.vault.release("web")
         time.sleep(0.5)
         self.assertEqual(self.vault.request("web", "GET", "/v1/whoami").status, 200)
 
@@ -200,7 +200,7 @@ class Up(unittest.TestCase):
     """Last: it stops and starts the shared vault."""
 
     def setUp(self):
-        self.vault = vault_fixture.shared()
+        self.vault = vault_fixture.shared(vault_fixture.OPERATORS)
 
     def test_1_what_dies_comes_back(self):
         token = self.vault.request("web", "POST", "/v1/tokenize", CARD).json()["token"]

@@ -28,7 +28,7 @@ DAEMON_UID, NOBODY = 61001, 65534
 class Tool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.vault = vault_fixture.shared()
+        cls.vault = vault_fixture.shared(["admin.two_operators=[]"])
         cls.token = cls.store()
 
     @classmethod

@@ -2,8 +2,8 @@
 #include "vault/core/tokenize.h"
 
 #include <algorithm>
-#include <array>
 
+#include "vault/core/card_row.h"
 #include "vault/core/record.h"
 #include "vault/core/subject.h"
 
@@ -15,6 +15,7 @@ TokenizeOperation::TokenizeOperation(Services& services, Authorized<Tokenize> re
     : Operation(services), request_in_(std::move(request)), idempotent_(services) {}
 
 void TokenizeOperation::prepare(Reader& reader) {
+  note_keys();
   settings_ = services_.settings.load();
   const std::vector<TokenizeItem>& requests = request_in_.request().items;
   whole_failure_.reset();
@@ -55,16 +56,15 @@ void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request
 
 base::Result<void> TokenizeOperation::seal_item(Reader& reader, const TokenizeItem& request,
                                                 Item& item) {
-  auto fp = pan_fingerprint(services_, item.card->pan);
-  if (!fp) return std::unexpected(fp.error());
-  item.fp = *fp;
-  item.fp_version = services_.keys.get(KeyPurpose::kPanIndex).version;
+  auto fps = pan_fingerprints(services_, item.card->pan);
+  if (!fps) return std::unexpected(fps.error());
+  item.fps = std::move(*fps);
   if (!item.anonymous) {
     if (auto found = find_customer(reader, request, item); !found) return found;
   }
   if (item.chargeable) return {};
   if (look_first_ && item.customer.row != 0) {
-    auto known = reader.card_of(item.customer.row, item.fp);
+    auto known = card_of(reader, item.customer.row, item.fps);
     if (!known) return std::unexpected(known.error());
     if (*known) {
       auto row = reader.card(**known);
@@ -79,44 +79,30 @@ base::Result<void> TokenizeOperation::seal_item(Reader& reader, const TokenizeIt
 
 base::Result<void> TokenizeOperation::find_customer(Reader& reader, const TokenizeItem& request,
                                                     Item& item) {
-  auto fp = name_fingerprint(services_, request.customer.expose());
-  if (!fp) return std::unexpected(fp.error());
-  if (const auto seen = customers_.find(*fp); seen != customers_.end()) {
+  auto name = name_fingerprints(services_, request.customer.expose());
+  if (!name) return std::unexpected(name.error());
+  if (const auto seen = customers_.find(name->active); seen != customers_.end()) {
     item.customer = seen->second;
     return {};
   }
-  auto customer = find_or_make_customer(services_, reader, request.customer.expose(), *fp,
+  auto customer = find_or_make_customer(services_, reader, request.customer.expose(), *name,
                                         look_first_ ? LookUp::kStore : LookUp::kCacheFirst);
   if (!customer) return std::unexpected(customer.error());
   item.customer = std::move(*customer);
-  if (request_in_.request().items.size() > 1) customers_.emplace(*fp, item.customer);
+  if (request_in_.request().items.size() > 1) customers_.emplace(name->active, item.customer);
   return {};
 }
 
 base::Result<void> TokenizeOperation::make_row(const TokenizeItem& request, Item& item) {
-  std::array<std::uint8_t, Token::kRandomBytes> random{};
-  if (auto ok = services_.crypto.random(random); !ok) return ok;
-  const std::int64_t now = services_.clock.now_ms();
-  const Pan& pan = item.card->pan;
-  CardRow row;
-  row.last4 = pan.last4();
-  const Token token = Token::make(request.format, now, row.last4, random);
-  row.id = token.id();
-  row.number = token.number();
-  row.customer_id = item.customer.id;
-  row.fp = item.fp;
-  row.fp_version = item.fp_version;
-  row.bin = pan.bin_digits(settings_->bin_digits_stored);
-  row.digits = static_cast<std::uint8_t>(pan.size());
-  row.brand = item.card->brand;
-  row.country = item.card->country;
-  row.currency = item.card->currency;
-  row.expiry = item.card->expiry;
-  row.created_ms = now;
-  row.expires_ms = request.ttl_s == 0 ? 0 : now + std::int64_t{request.ttl_s} * 1000;
-  row.metadata = request.metadata;
-  if (auto ok = seal_card(services_, pan, row); !ok) return ok;
-  item.fresh = std::move(row);
+  auto row = new_card_row(services_, *item.card,
+                          {.fp = item.fps.active,
+                           .fp_version = item.fps.version,
+                           .customer_id = item.customer.id,
+                           .format = request.format});
+  if (!row) return std::unexpected(row.error());
+  row->expires_ms = request.ttl_s == 0 ? 0 : row->created_ms + std::int64_t{request.ttl_s} * 1000;
+  row->metadata = request.metadata;
+  item.fresh = std::move(*row);
   return {};
 }
 

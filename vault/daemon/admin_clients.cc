@@ -1,6 +1,7 @@
 // Verbs about clients and customers.
 #include <algorithm>
 #include <optional>
+#include <ranges>
 #include <sstream>
 
 #include "vault/core/card_check.h"
@@ -110,19 +111,35 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
   const std::string& verb = call.request.verb;
   core::Event done = event(call);
   std::optional<core::Client> client;
-  bool refused = false;
+  std::optional<Code> refused;
+  const auto look = [&](const auto& clients) {
+    client.reset();
+    for (const auto& one : clients) {
+      if (one->id == call.argument("id")) client = *one;
+    }
+    refused.reset();
+    if (!client) refused = Code::kNotFound;
+    if (client && client->revoked && verb != "client.revoke") refused = Code::kNotAllowed;
+    if (client) done.resource = client->id;
+    if (refused) done.outcome = base::code_name(*refused);
+  };
+  const auto refuse = [&] {
+    return *refused == Code::kNotFound
+               ? refusal(*refused, "no such client: see `cardvault client list`")
+               : refusal(*refused, "client '" + client->id + "' is revoked for good");
+  };
+  look(vault_.services().clients.all());
+  if (refused) {
+    if (auto ok = record(done); !ok) return failed(ok.error());
+    return refuse();
+  }
   // As it is stored now: a budget may be freezing this client at the same moment.
   const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
     auto clients = tx.clients();
     if (!clients) return std::unexpected(clients.error());
-    const auto at = std::ranges::find(*clients, call.argument("id"), &core::Client::id);
-    if (at != clients->end()) client = std::move(*at);
-    refused = client && client->revoked && verb != "client.revoke";
-    if (client) done.resource = client->id;
-    if (!client) done.outcome = base::code_name(Code::kNotFound);
-    if (refused) done.outcome = base::code_name(Code::kNotAllowed);
+    look(*clients | std::views::transform([](const core::Client& one) { return &one; }));
     events.add(done);
-    if (!client || refused) return {};
+    if (refused) return {};
     if (verb == "client.revoke") {
       client->revoked = true;
     } else {
@@ -131,28 +148,25 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     return tx.put_client(*client);
   };
   const auto after = [&] {
-    if (!client || refused) return;
+    if (refused) return;
     vault_.services().clients.put(*client);
     if (verb == "client.release") vault_.services().reveals.reset(client->id);
   };
   if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
-  if (!client) return refusal(Code::kNotFound, "no such client: see `cardvault client list`");
-  if (refused) {
-    return refusal(Code::kNotAllowed, "client '" + client->id + "' is revoked for good");
-  }
+  if (refused) return refuse();
   return success("client '" + client->id + "' is " + state_of(*client));
 }
 
 wire::AdminAnswer AdminService::customer_change(const Call& call) {
-  const auto fp = customer_fingerprint(call);
-  if (!fp) return failed(fp.error());
+  const auto name = customer_fingerprints(call);
+  if (!name) return failed(name.error());
   const bool frozen = call.request.verb == "customer.freeze";
   core::Event done = event(call);
   bool found = false;
   bool damaged = false;
   const auto changed =
       commit(call, [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
-        auto row = tx.customer(*fp);
+        auto row = core::customer_by_name(tx, *name);
         if (!row && row.error().code == Code::kRecordDamaged) {
           damaged = true;  // said to the operator; an error here would latch the store
           done.outcome = base::code_name(Code::kRecordDamaged);

@@ -159,6 +159,81 @@ TEST_F(CommandLine, PrintsEventsAsTheyCome) {
   EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("limit", "10"), Pair("follow", "true")));
 }
 
+TEST_F(CommandLine, EndsWithFiveWhereASecondOperatorIsWaitedFor) {
+  answers.push_back(refusal("this takes two operators"));
+  answers.back().code = base::Code::kApprovalNeeded;
+  EXPECT_EQ(run({"client", "release", "web"}), 5);
+  EXPECT_THAT(err.str(), HasSubstr("this takes two operators"));
+}
+
+// Files with a certificate and a CA, which the tool sends as they are.
+struct RecipientCommands : CommandLine {
+  RecipientCommands() {
+    std::ofstream(certificate) << "certificate";
+    std::ofstream(ca) << "authority";
+  }
+  ~RecipientCommands() override {
+    std::remove(certificate.c_str());
+    std::remove(ca.c_str());
+  }
+  std::string certificate = testing::TempDir() + "recipient.pem";
+  std::string ca = testing::TempDir() + "recipient-ca.pem";
+};
+
+TEST_F(RecipientCommands, AddSendsTheCertificateAndWhatVouchesForIt) {
+  ASSERT_EQ(run({"recipient", "add", "acquirer", "--cert", certificate.c_str(), "--ca", ca.c_str(),
+                 "--may", "otp,reveal"}),
+            0);
+  EXPECT_EQ(requests[0].verb, "recipient.add");
+  EXPECT_THAT(
+      requests[0].arguments,
+      ElementsAre(Pair("may", "otp,reveal"), Pair("name", "acquirer"), Pair("ca", "authority")));
+  EXPECT_EQ(base::as_text(requests[0].blob), "certificate");
+}
+
+TEST_F(RecipientCommands, AddWantsSomethingThatVouches) {
+  EXPECT_EQ(run({"recipient", "add", "acquirer", "--cert", certificate.c_str(), "--may", "otp"}),
+            2);
+  EXPECT_THAT(err.str(), HasSubstr("--ca or --pin"));
+  EXPECT_EQ(run({"recipient", "add", "acquirer", "--pin", "00", "--may", "otp"}), 2);
+  EXPECT_TRUE(requests.empty());
+}
+
+TEST_F(RecipientCommands, ReplaceSendsWhenInSecondsOrMilliseconds) {
+  const auto replace = [this](const char* option, const char* value) {
+    return run({"recipient", "replace", "acquirer", "--cert", certificate.c_str(), "--pin", "00",
+                option, value});
+  };
+  ASSERT_EQ(replace("--after", "36h"), 0);
+  EXPECT_THAT(requests.back().arguments, testing::Contains(Pair("after_s", "129600")));
+  ASSERT_EQ(replace("--from", "2026-12-01T06:00:00Z"), 0);
+  EXPECT_THAT(requests.back().arguments, testing::Contains(Pair("from_ms", "1796104800000")));
+  EXPECT_EQ(replace("--after", "tomorrow"), 2);
+  EXPECT_EQ(replace("--after", "5"), 2);
+  EXPECT_EQ(replace("--from", "2026-02-30"), 2);
+  EXPECT_EQ(replace("--from", "2026-12-01T06:00:00+05:00"), 2);
+  EXPECT_EQ(requests.size(), 2U);
+}
+
+TEST_F(RecipientCommands, CancelStandsAlone) {
+  ASSERT_EQ(run({"recipient", "replace", "acquirer", "--cancel"}), 0);
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("name", "acquirer"), Pair("cancel", "true")));
+  EXPECT_EQ(run({"recipient", "replace", "acquirer", "--cancel", "--after", "1h"}), 2);
+}
+
+TEST_F(CommandLine, PrintsTheKeySetAsItIs) {
+  answers.push_back(table({"jwks"}, {{"{\"keys\":[]}"}}));
+  ASSERT_EQ(run({"jwks"}), 0);
+  EXPECT_EQ(out.str(), "{\"keys\":[]}\n");
+}
+
+TEST_F(CommandLine, ReadsTheCustomerWhoseTriesAreLookedAtFromStdin) {
+  in.str("+77010000001\n");
+  ASSERT_EQ(run({"otp", "unlock"}), 0);
+  EXPECT_EQ(requests[0].verb, "otp.unlock");
+  EXPECT_THAT(requests[0].arguments, ElementsAre(Pair("customer", "+77010000001")));
+}
+
 TEST_F(CommandLine, HelpOfEveryCommandHasExamples) {
   for (const auto& words : std::vector<std::vector<const char*>>{{"client", "add"},
                                                                  {"client", "list"},
@@ -172,6 +247,15 @@ TEST_F(CommandLine, HelpOfEveryCommandHasExamples) {
                                                                  {"status"},
                                                                  {"clock", "confirm"},
                                                                  {"key", "list"},
+                                                                 {"recipient", "add"},
+                                                                 {"recipient", "list"},
+                                                                 {"recipient", "remove"},
+                                                                 {"recipient", "replace"},
+                                                                 {"otp", "status"},
+                                                                 {"otp", "unlock"},
+                                                                 {"canary", "plant"},
+                                                                 {"canary", "list"},
+                                                                 {"jwks"},
                                                                  {"init"}}) {
     auto arguments = words;
     arguments.push_back("--help");

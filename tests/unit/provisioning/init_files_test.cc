@@ -44,6 +44,49 @@ TEST(InitFiles, AreReadByTheDaemonAsMeant) {
             std::vector<std::string>{"KZT"});
   ASSERT_EQ(config.operators.size(), 1U);
   EXPECT_EQ(config.operators[0].name, "dina");
+  EXPECT_EQ(config.two_operators, std::vector<std::string>{"client.release"});
+}
+
+// What is written out is what the vault does without the file's sections.
+TEST(InitFiles, SpellOutTheDefaultsOfCodesAndSecrets) {
+  const core::Settings written = parsed(example()).settings, defaults;
+  EXPECT_EQ(written.confirm_sealed, defaults.confirm_sealed);
+  EXPECT_EQ(written.otp.resend_s, defaults.otp.resend_s);
+  EXPECT_EQ(written.otp.sends, defaults.otp.sends);
+  EXPECT_EQ(written.otp.send_window_s, defaults.otp.send_window_s);
+  EXPECT_EQ(written.otp.spend_s, defaults.otp.spend_s);
+  ASSERT_EQ(written.otp.purposes.size(), defaults.otp.purposes.size());
+  for (const auto& [name, purpose] : defaults.otp.purposes) {
+    ASSERT_TRUE(written.otp.purposes.contains(name)) << name;
+    EXPECT_EQ(written.otp.purposes.at(name).ttl_s, purpose.ttl_s);
+    EXPECT_EQ(written.otp.purposes.at(name).max_ttl_s, purpose.max_ttl_s);
+    EXPECT_EQ(written.otp.purposes.at(name).digits, purpose.digits);
+    EXPECT_EQ(written.otp.purposes.at(name).context, purpose.context) << name;
+  }
+  EXPECT_EQ(written.attempts.tries, defaults.attempts.tries);
+  EXPECT_EQ(written.attempts.lock_s, defaults.attempts.lock_s);
+  EXPECT_EQ(written.attempts.subject_cap, defaults.attempts.subject_cap);
+  EXPECT_EQ(written.attempts.failures_per_hour, defaults.attempts.failures_per_hour);
+  EXPECT_EQ(written.secrets.password_min, defaults.secrets.password_min);
+  EXPECT_EQ(written.secrets.quick_code_digits, defaults.secrets.quick_code_digits);
+  EXPECT_EQ(written.secrets.enroll_code, defaults.secrets.enroll_code);
+  EXPECT_EQ(written.secrets.change_code, defaults.secrets.change_code);
+  EXPECT_EQ(written.secrets.argon2_memory_kib, defaults.secrets.argon2_memory_kib);
+  EXPECT_EQ(written.secrets.argon2_passes, defaults.secrets.argon2_passes);
+  EXPECT_EQ(written.secrets.argon2_lanes, defaults.secrets.argon2_lanes);
+}
+
+TEST(Config, NamesTheActsThatMayTakeTwoOperators) {
+  const std::string path = testing::TempDir() + "two_operators.toml";
+  std::ofstream(path) << vault_toml(example(), "pkcs11:token=x?pin-source=file:/pin");
+  const auto with = [&](const char* list) {
+    return daemon::read_config(path, {std::string("admin.two_operators=") + list}).two_operators;
+  };
+  EXPECT_TRUE(with("[]").empty());
+  EXPECT_EQ(with("[\"client.add\", \"recipient.replace\"]").size(), 2U);
+  EXPECT_THROW((void)with("[\"client.list\"]"), base::StartupError);
+  EXPECT_THROW((void)with("[\"bin.import\"]"), base::StartupError);
+  std::remove(path.c_str());
 }
 
 TEST(InitFiles, GiveEveryGateItsOwnCeiling) {
@@ -55,6 +98,9 @@ TEST(InitFiles, GiveEveryGateItsOwnCeiling) {
     EXPECT_EQ(gate.ceiling.permissions.has(core::Permission::kAuditRead),
               gate.ceiling.gate == "auditor");
     EXPECT_FALSE(gate.ceiling.permissions.has(core::Permission::kOtpClear));
+    const bool web_tier = !processor && gate.ceiling.gate != "auditor";
+    EXPECT_EQ(gate.ceiling.permissions.has(core::Permission::kSecretsManage), web_tier);
+    EXPECT_EQ(gate.ceiling.permissions.has(core::Permission::kSecretsVerify), web_tier);
     EXPECT_EQ(gate.ceiling.clients, std::vector<std::string>{gate.ceiling.gate});
   }
   EXPECT_EQ(config.gates[3].uid, 61005);
@@ -91,17 +137,6 @@ TEST(InitArgs, GetNssToLeaveTheTokenAlone) {
             "configdir='/a' flags=noModDB,readOnly x=1");
   EXPECT_EQ(read_only_init_args("configdir='/a'"), "configdir='/a' flags=readOnly");
   EXPECT_EQ(read_only_init_args("vendor=1"), "vendor=1");
-}
-
-// The key of C2SP's own example (signed-note): "PeterNeumann" with its hash.
-TEST(VerifierKey, IsThatOfTheNoteFormat) {
-  const std::string known = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-  core::SigningPublicKey key;
-  key.ed25519 = true;
-  key.point = {0x1a, 0x5c, 0xd9, 0x07, 0x14, 0x3c, 0x38, 0x4c, 0x41, 0xe8, 0x30,
-               0xc5, 0xbc, 0xe1, 0x2a, 0xa8, 0x81, 0x7e, 0xc5, 0x64, 0x9a, 0xaa,
-               0xbf, 0x2c, 0x31, 0x38, 0x8b, 0x35, 0xb2, 0xd7, 0x44, 0xd6};
-  EXPECT_EQ(verifier_key("PeterNeumann", key), known);
 }
 
 }  // namespace
