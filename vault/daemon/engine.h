@@ -49,6 +49,9 @@ class Engine {
   // Takes nothing more in, finishes what is queued. Idempotent.
   void stop();
 
+  // While it is on, every request is refused with kSealed.
+  void seal(bool on) noexcept { sealed_ = on; }
+
   // A request of `gate`'s client. ReadyCheck and Flood are not for the engine.
   void submit(const core::Ceiling& gate, wire::GateRequest request, Reply reply);
 
@@ -72,6 +75,7 @@ class Engine {
   WorkQueue queue_;
   WorkQueue slow_queue_;
   std::atomic<std::uint64_t> next_request_;
+  std::atomic<bool> sealed_ = false;
   std::vector<std::thread> workers_;
 };
 
