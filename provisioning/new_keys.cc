@@ -90,7 +90,8 @@ NewKeys make_keys(const Context& context, const NewVault& vault, const std::stri
 }
 
 void record_keys(const std::string& data_dir, const std::string& operator_name,
-                 const std::vector<hsm::KeyReport>& reports) {
+                 const std::vector<hsm::KeyReport>& reports,
+                 const std::vector<core::Event>& before) {
   store::StoreOptions options;
   options.create = true;
   const auto store = store::SqliteStore::open(data_dir, options);
@@ -98,6 +99,7 @@ void record_keys(const std::string& data_dir, const std::string& operator_name,
   std::promise<base::Result<void>> durable;
   store->committer().submit(std::make_unique<daemon::Effect>(
       [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        for (const core::Event& event : before) events.add(event);
         for (const hsm::KeyReport& report : reports) {
           events.add(event_of(report, operator_name, now_ms));
           const core::KeyRef key = key_of(report.label);

@@ -7,6 +7,7 @@
 #include "hsm/key_maker.h"
 #include "provisioning/context.h"
 #include "provisioning/init_files.h"
+#include "vault/core/event.h"
 
 namespace cardvault::provisioning {
 
@@ -22,9 +23,10 @@ struct NewKeys {
                                 const std::string& stage);
 
 // Makes the databases in `data_dir`, an existing empty folder, and records the keys in them, each
-// with an event that `operator_name` made it.
+// with an event that `operator_name` made it; `before` are events that come first.
 void record_keys(const std::string& data_dir, const std::string& operator_name,
-                 const std::vector<hsm::KeyReport>& reports);
+                 const std::vector<hsm::KeyReport>& reports,
+                 const std::vector<core::Event>& before = {});
 
 // A folder that the module keeps its token in, as its C_Initialize arguments say
 // (NSS: configdir='sql:/path'); "" when they name none.

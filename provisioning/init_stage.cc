@@ -1,0 +1,89 @@
+#include "provisioning/init_stage.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "provisioning/private_file.h"
+
+namespace cardvault::provisioning {
+
+namespace fs = std::filesystem;
+
+Moves planned_moves(const NewVault& vault, const std::string& stage) {
+  const Layout& to = vault.layout;
+  Moves moves = {{stage + "/data", to.data()},
+                 {stage + "/pin", to.pin()},
+                 {stage + "/so-pin", to.so_pin()},
+                 {stage + "/audit", to.dir + "/audit"},
+                 {stage + "/audit.vkey", to.dir + "/audit.vkey"}};
+  if (vault.module.find("softhsm") != std::string::npos) {
+    moves.emplace_back(stage + "/token", to.token());
+    moves.emplace_back(stage + "/softhsm2.conf", to.softhsm_conf());
+  }
+  for (const NewGate& gate : vault.gates) {
+    moves.emplace_back(stage + "/gate-" + gate.name + ".toml", to.gate_toml(gate.name));
+  }
+  moves.emplace_back(stage + "/vault.toml", to.vault_toml());  // last: now it is a vault
+  return moves;
+}
+
+void refuse_existing(const NewVault& vault, const Moves& moves) {
+  const std::string config = vault.layout.vault_toml();
+  if (fs::exists(config)) {
+    throw ToolError(ExitCode::kLocal, "a vault is there already: " + config +
+                                          ". A second one needs a folder of its own");
+  }
+  for (const auto& [from, to] : moves) {
+    if (fs::exists(fs::symlink_status(to))) {
+      throw ToolError(ExitCode::kLocal, to + " is there, but no " + config +
+                                            ": move it away if it belongs to no vault");
+    }
+  }
+}
+
+void write_files(const NewVault& vault, const NewKeys& keys, const std::string& stage) {
+  NewVault running = vault;
+  running.init_args = read_only_init_args(vault.init_args);
+  create_file(stage + "/vault.toml", vault_toml(running, keys.token_uri), 0644, {});
+  create_file(stage + "/softhsm2.conf", hsm::softhsm_conf_text(vault.layout.token()), 0644, {});
+  create_file(stage + "/audit.vkey", keys.audit_vkey + "\n", 0644, {});
+  for (const NewGate& gate : vault.gates) {
+    create_file(stage + "/gate-" + gate.name + ".toml", gate_toml(vault, gate), 0644, {});
+  }
+}
+
+void set_owners(const NewVault& vault, const std::string& stage) {
+  const bool root = ::geteuid() == 0;
+  const Owner daemon = root ? Owner{vault.daemon_uid, vault.daemon_uid} : Owner{};
+  const Owner token = root ? Owner{0, vault.daemon_uid} : Owner{};
+  set_tree_access(stage + "/data", 0700, 0600, daemon);
+  create_folder(stage + "/audit", 0755, daemon);
+  if (fs::exists(stage + "/pin")) set_access(stage + "/pin", 0400, daemon);
+  const std::string nss = folder_of_init_args(vault.init_args);
+  for (const std::string& folder : {stage + "/token", nss}) {
+    if (folder.empty() || !fs::exists(folder)) continue;
+    set_tree_access(folder, root ? 0750 : 0700, root ? 0440 : 0400, token);
+  }
+}
+
+void make_run_folders(const NewVault& vault) {
+  fs::create_directories(vault.layout.run_dir);
+  const std::string admin = vault.layout.run_dir + "/cardvaultd";
+  fs::create_directories(admin);
+  const bool root = ::geteuid() == 0;
+  set_access(admin, 0755, root ? Owner{vault.daemon_uid, vault.daemon_uid} : Owner{});
+}
+
+wire::AdminAnswer table_of(const std::vector<hsm::KeyReport>& reports) {
+  wire::AdminAnswer answer;
+  answer.columns = {"key", "kind", "check value", "of", "faults"};
+  for (const hsm::KeyReport& report : reports) {
+    std::string faults;
+    for (const std::string& fault : report.faults) faults += (faults.empty() ? "" : "; ") + fault;
+    answer.rows.push_back({report.label, report.kind, report.kcv, report.kcv_kind, faults});
+  }
+  return answer;
+}
+
+}  // namespace cardvault::provisioning
