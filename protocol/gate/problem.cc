@@ -94,9 +94,10 @@ const Problem& problem_of(base::Code code) noexcept {
       return p;
     }
     case kInvalidIdempotencyKey: {
-      static constexpr Problem p{
-          400, "The Idempotency-Key is not usable",
-          "Send one key of 1 to 128 visible ASCII characters, such as a UUID."};
+      static constexpr Problem p{400, "The Idempotency-Key is not usable",
+                                 "Send one key of 1 to 128 visible ASCII characters, such as a "
+                                 "UUID; none for a code in the "
+                                 "clear."};
       return p;
     }
     case kBatchSize: {
