@@ -4,8 +4,8 @@
 #include <array>
 
 #include "vault/core/card_row.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/luhn.h"
-#include "vault/core/record.h"
 
 namespace cardvault::core {
 
@@ -67,13 +67,11 @@ base::Result<CardRow> make_canary(Services& services, std::string_view bin, Toke
   const auto card = check_card(item, *services.settings.load(), *bins, services.clock.now_ms());
   if (!card) return std::unexpected(card.error());
   if (card->refused) return base::fail(*card->refused, "canary.policy");
-  const auto fp = pan_fingerprint(services, card->pan);
-  if (!fp) return std::unexpected(fp.error());
-  return new_card_row(services, *card,
-                      {.fp = *fp,
-                       .fp_version = services.keys.get(KeyPurpose::kPanIndex).version,
-                       .customer_id = {},
-                       .format = format});
+  const auto fps = pan_fingerprints(services, card->pan);
+  if (!fps) return std::unexpected(fps.error());
+  return new_card_row(
+      services, *card,
+      {.fp = fps->active, .fp_version = fps->version, .customer_id = {}, .format = format});
 }
 
 }  // namespace cardvault::core

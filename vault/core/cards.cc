@@ -1,6 +1,7 @@
 #include "vault/core/cards.h"
 
 #include "vault/core/card_check.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
 
@@ -70,9 +71,9 @@ base::Result<void> SearchOperation::find(Reader& reader) {
     }
     after = cursor->id();
   }
-  auto fp = name_fingerprint(services_, request.customer.expose());
-  if (!fp) return std::unexpected(fp.error());
-  auto customer = reader.customer(*fp);
+  const auto name = name_fingerprints(services_, request.customer.expose());
+  if (!name) return std::unexpected(name.error());
+  auto customer = customer_by_name(reader, *name);
   if (!customer) return std::unexpected(customer.error());
   if (!*customer) return {};  // nobody's list is empty, as is a customer's without cards
   customer_ = to_hex((*customer)->id);

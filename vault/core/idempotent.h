@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vault/core/services.h"
 #include "vault/core/store.h"
@@ -33,10 +34,19 @@ class Idempotent {
  private:
   Services& services_;
   std::optional<IdempotencyGuard::Hold> hold_;
+  // A keyed fingerprint of the key, and of the body, by one version of id-index.
+  struct Kept {
+    std::string key;
+    Fingerprint body_fp{};
+    std::uint32_t fp_version = 0;
+  };
+  [[nodiscard]] base::Result<std::optional<IdempotencyRow>> find(Reader& reader,
+                                                                 const Kept& kept) const;
+
   std::string client_;
-  std::string key_;  // a keyed fingerprint of the key; "": none
-  Fingerprint body_fp_{};
-  std::uint32_t fp_version_ = 0;
+  // The first is what this request is kept by, the others what it may have been kept by before a
+  // rotation; none: the request has no key.
+  std::vector<Kept> kept_;
 };
 
 }  // namespace cardvault::core

@@ -81,6 +81,11 @@ void Operation::abandon(Failure failure) {
   if (respond_) respond_(Response::unaudited(failure));
 }
 
+base::Result<void> Operation::keys_unchanged() const noexcept {
+  if (services_.keys.generation() == keys_) return {};
+  return base::fail(Code::kConflict, "operation.keys");
+}
+
 Event Operation::event(const Principal& principal, std::string operation) const {
   Event event;
   event.time_ms = services_.clock.now_ms();

@@ -57,6 +57,13 @@ class Operation : public Commit {
   // Effects on memory that may only follow durability (a client frozen in the directory).
   virtual void committed() {}
 
+  // An operation that writes what it prepared with the vault's keys calls the first at the start of
+  // prepare() and the second in apply(), before anything is written: kConflict when another version
+  // of some key has become active since, so that it prepares again and nothing is ever written
+  // under a key that is not in use any more.
+  void note_keys() noexcept { keys_ = services_.keys.generation(); }
+  [[nodiscard]] base::Result<void> keys_unchanged() const noexcept;
+
   // An event with the fields that all of this request's events share.
   [[nodiscard]] Event event(const Principal& principal, std::string operation) const;
 
@@ -67,6 +74,7 @@ class Operation : public Commit {
   Respond respond_;
   Retry retry_;
   int tries_ = 0;
+  std::uint64_t keys_ = 0;
   std::optional<Receipt> receipt_;  // while it awaits its finish
 };
 

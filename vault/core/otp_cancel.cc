@@ -9,6 +9,7 @@ namespace cardvault::core {
 using base::Code;
 
 void OtpCancelOperation::prepare(Reader& /*reader*/) {
+  note_keys();
   failure_.reset();
   if (auto ready = make_ready(); !ready) failure_ = failure_of(ready.error());
 }
@@ -18,15 +19,15 @@ base::Result<void> OtpCancelOperation::make_ready() {
   purpose_known_ = services_.settings.load()->otp.purposes.contains(request.purpose);
   if (!purpose_known_) return base::fail(Code::kOtpPurposeUnknown, "otp.cancel");
   if (auto ok = check_subject(request.subject.expose()); !ok) return ok;
-  auto fp = name_fingerprint(services_, request.subject.expose());
-  if (!fp) return std::unexpected(fp.error());
-  name_fp_ = *fp;
+  auto name = name_fingerprints(services_, request.subject.expose());
+  if (!name) return std::unexpected(name.error());
+  name_ = std::move(*name);
   return {};
 }
 
 base::Result<void> OtpCancelOperation::void_code(Transaction& tx, Event& event) {
   const std::string& purpose = request_in_.request().purpose;
-  auto customer = tx.customer(name_fp_);
+  auto customer = customer_by_name(tx, name_);
   if (!customer) return std::unexpected(customer.error());
   if (!*customer) return {};
   event.customer = to_hex((*customer)->id);
@@ -38,6 +39,7 @@ base::Result<void> OtpCancelOperation::void_code(Transaction& tx, Event& event) 
 }
 
 base::Result<void> OtpCancelOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   Event e = event(request_in_.principal(), "otp.cancel");
   if (purpose_known_) e.purpose = request_in_.request().purpose;
   if (!failure_) {

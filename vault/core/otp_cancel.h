@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/operation.h"
 
 namespace cardvault::core {
@@ -23,7 +24,7 @@ class OtpCancelOperation final : public Operation {
   [[nodiscard]] Answer take_answer() override;
   Authorized<OtpCancel> request_in_;
   bool purpose_known_ = false;
-  Fingerprint name_fp_{};
+  IndexFingerprints name_;
   std::optional<Failure> failure_;
 };
 

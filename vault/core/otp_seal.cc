@@ -16,6 +16,7 @@ OtpSealOperation::OtpSealOperation(Services& services, Authorized<OtpSeal> reque
     : Operation(services), request_in_(std::move(request)), idempotent_(services) {}
 
 void OtpSealOperation::prepare(Reader& reader) {
+  note_keys();
   settings_ = services_.settings.load();
   purpose_ = nullptr;
   recipient_.reset();
@@ -71,9 +72,9 @@ base::Result<void> OtpSealOperation::make_ready(Reader& reader) {
     replayed_ = std::move(*first);
     if (replayed_) return {};
   }
-  auto fp = name_fingerprint(services_, request.subject.expose());
-  if (!fp) return std::unexpected(fp.error());
-  auto customer = find_or_make_customer(services_, reader, request.subject.expose(), *fp, look_);
+  auto name = name_fingerprints(services_, request.subject.expose());
+  if (!name) return std::unexpected(name.error());
+  auto customer = find_or_make_customer(services_, reader, request.subject.expose(), *name, look_);
   if (!customer) return std::unexpected(customer.error());
   customer_ = std::move(*customer);
   auto refused = refusal(reader, customer_);
@@ -168,6 +169,7 @@ base::Result<void> OtpSealOperation::issue(Transaction& tx) {
 }
 
 base::Result<void> OtpSealOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   if (!failure_ && !replayed_) {
     if (auto issued = issue(tx); !issued) {
       look_ = LookUp::kStore;

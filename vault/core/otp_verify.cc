@@ -33,6 +33,7 @@ OtpVerifyOperation::OtpVerifyOperation(Services& services, Authorized<OtpVerify>
     : Operation(services), request_in_(std::move(request)) {}
 
 void OtpVerifyOperation::prepare(Reader& reader) {
+  note_keys();
   settings_ = services_.settings.load();
   failure_.reset();
   if (auto ready = make_ready(reader); !ready) failure_ = failure_of(ready.error());
@@ -56,13 +57,12 @@ base::Result<void> OtpVerifyOperation::check() {
 base::Result<void> OtpVerifyOperation::make_ready(Reader& reader) {
   const OtpVerify& request = request_in_.request();
   if (auto ok = check(); !ok) return ok;
-  auto fp = name_fingerprint(services_, request.subject.expose());
-  if (!fp) return std::unexpected(fp.error());
+  const auto name = name_fingerprints(services_, request.subject.expose());
+  if (!name) return std::unexpected(name.error());
   // No cache: who was here lately would answer sooner.
-  auto customer = reader.customer(*fp);
+  auto customer = find_customer(reader, *name);
   if (!customer) return std::unexpected(customer.error());
-  customer_ = *customer ? std::move(**customer) : CustomerRow{};
-  customer_.name_fp = *fp;
+  customer_ = std::move(*customer);
   auto code = reader.code(GuardKey::of(customer_).subject, request.purpose);
   if (!code) return std::unexpected(code.error());
   code_id_ = *code ? (*code)->id : InternalId{};
@@ -115,6 +115,7 @@ base::Result<void> OtpVerifyOperation::decide(Transaction& tx, Event& event) {
 }
 
 base::Result<void> OtpVerifyOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   Event e = event(request_in_.principal(), "otp.verify");
   if (purpose_known_) e.purpose = request_in_.request().purpose;
   if (!failure_) {

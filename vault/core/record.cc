@@ -27,15 +27,6 @@ std::vector<std::uint8_t> name_aad(const CustomerRow& row, Suite suite) {
   return aad;
 }
 
-base::Result<Fingerprint> fingerprint(Services& services, KeyPurpose purpose,
-                                      std::string_view text) {
-  auto mac = services.crypto.mac(services.keys.get(purpose), base::as_bytes(text));
-  if (!mac) return std::unexpected(mac.error());
-  Fingerprint fp;
-  std::copy_n(mac->begin(), fp.size(), fp.begin());
-  return fp;
-}
-
 }  // namespace
 
 std::vector<std::uint8_t> card_aad(const CardRow& row) {
@@ -80,14 +71,6 @@ base::Result<OpenedCard> open_card(Services& services, const CardRow& row) {
     return base::fail(Code::kRecordDamaged, "record.open_card");
   }
   return OpenedCard{std::move(*pan), expiry};
-}
-
-base::Result<Fingerprint> pan_fingerprint(Services& services, const Pan& pan) {
-  return fingerprint(services, KeyPurpose::kPanIndex, pan.expose());
-}
-
-base::Result<Fingerprint> name_fingerprint(Services& services, std::string_view identifier) {
-  return fingerprint(services, KeyPurpose::kIdIndex, identifier);
 }
 
 base::Result<void> seal_name(Services& services, std::string_view identifier, CustomerRow& row) {

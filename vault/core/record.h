@@ -29,10 +29,6 @@ struct OpenedCard {
 // Decrypts. kRecordDamaged when ciphertext or bound fields were changed, or don't fit the row.
 [[nodiscard]] base::Result<OpenedCard> open_card(Services& services, const CardRow& row);
 
-// Keyed fingerprints under the active index keys.
-[[nodiscard]] base::Result<Fingerprint> pan_fingerprint(Services& services, const Pan& pan);
-[[nodiscard]] base::Result<Fingerprint> name_fingerprint(Services& services,
-                                                         std::string_view identifier);
 // Encrypts a customer's identifier under id-enc, bound to the internal id and key version.
 [[nodiscard]] base::Result<void> seal_name(Services& services, std::string_view identifier,
                                            CustomerRow& row);

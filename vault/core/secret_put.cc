@@ -30,6 +30,7 @@ SecretPutOperation<Request>::SecretPutOperation(Services& services, Authorized<R
 
 template <class Request>
 void SecretPutOperation<Request>::prepare(Reader& reader) {
+  note_keys();
   settings_ = services_.settings.load();
   failure_.reset();
   confirmation_.reset();
@@ -37,17 +38,13 @@ void SecretPutOperation<Request>::prepare(Reader& reader) {
 }
 
 template <class Request>
-base::Result<CustomerRow> SecretPutOperation<Request>::find_customer(Reader& reader,
-                                                                     const Fingerprint& fp) {
+base::Result<CustomerRow> SecretPutOperation<Request>::find_subject(Reader& reader,
+                                                                    const IndexFingerprints& name) {
   if constexpr (kEnrolls<Request>) {
-    return find_or_make_customer(services_, reader, request_in_.request().subject.expose(), fp,
+    return find_or_make_customer(services_, reader, request_in_.request().subject.expose(), name,
                                  LookUp::kStore);
   }
-  auto row = reader.customer(fp);
-  if (!row) return std::unexpected(row.error());
-  CustomerRow none;
-  none.name_fp = fp;
-  return *row ? std::move(**row) : none;
+  return find_customer(reader, name);
 }
 
 template <class Request>
@@ -76,9 +73,9 @@ base::Result<void> SecretPutOperation<Request>::make_ready(Reader& reader) {
       !ok) {
     return ok;
   }
-  auto fp = name_fingerprint(services_, subject);
-  if (!fp) return std::unexpected(fp.error());
-  auto customer = find_customer(reader, *fp);
+  const auto name = name_fingerprints(services_, subject);
+  if (!name) return std::unexpected(name.error());
+  auto customer = find_subject(reader, *name);
   if (!customer) return std::unexpected(customer.error());
   customer_ = std::move(*customer);
   auto refused = refusal(reader, customer_);
@@ -133,6 +130,7 @@ base::Result<void> SecretPutOperation<Request>::decide(Transaction& tx, Event& e
 
 template <class Request>
 base::Result<void> SecretPutOperation<Request>::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   Event e = event(request_in_.principal(), kEnrolls<Request> ? "secret.enroll" : "secret.change");
   e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
   if (!failure_) {

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "vault/core/confirmation.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/operation.h"
 
 namespace cardvault::core {
@@ -24,7 +25,8 @@ class SecretPutOperation final : public Operation {
 
  private:
   [[nodiscard]] base::Result<void> make_ready(Reader& reader);
-  [[nodiscard]] base::Result<CustomerRow> find_customer(Reader& reader, const Fingerprint& fp);
+  [[nodiscard]] base::Result<CustomerRow> find_subject(Reader& reader,
+                                                       const IndexFingerprints& name);
   // Nothing, or kCustomerFrozen, kAlreadyEnrolled, kNotEnrolled.
   [[nodiscard]] base::Result<std::optional<Failure>> refusal(Reader& reader,
                                                              const CustomerRow& customer);

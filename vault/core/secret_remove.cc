@@ -12,6 +12,7 @@ SecretRemoveOperation::SecretRemoveOperation(Services& services, Authorized<Secr
     : Operation(services), request_in_(std::move(request)) {}
 
 void SecretRemoveOperation::prepare(Reader& reader) {
+  note_keys();
   failure_.reset();
   confirmation_.reset();
   if (auto ready = make_ready(reader); !ready) failure_ = failure_of(ready.error());
@@ -20,12 +21,12 @@ void SecretRemoveOperation::prepare(Reader& reader) {
 base::Result<void> SecretRemoveOperation::make_ready(Reader& reader) {
   const SecretRemove& request = request_in_.request();
   if (auto ok = check_subject(request.subject.expose()); !ok) return ok;
-  auto fp = name_fingerprint(services_, request.subject.expose());
-  if (!fp) return std::unexpected(fp.error());
-  auto customer = reader.customer(*fp);
+  const auto name = name_fingerprints(services_, request.subject.expose());
+  if (!name) return std::unexpected(name.error());
+  auto customer = find_customer(reader, *name);
   if (!customer) return std::unexpected(customer.error());
-  if (!*customer) return base::fail(Code::kNotEnrolled, "secret.remove");
-  customer_ = std::move(**customer);
+  if (customer->row == 0) return base::fail(Code::kNotEnrolled, "secret.remove");
+  customer_ = std::move(*customer);
   const std::string purpose = services_.settings.load()->secrets.change_code;
   if (purpose.empty()) return {};
   auto found = Confirmation::find(services_, reader, customer_.row, purpose, std::nullopt);
@@ -54,6 +55,7 @@ base::Result<void> SecretRemoveOperation::decide(Transaction& tx, Event& event) 
 }
 
 base::Result<void> SecretRemoveOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   Event e = event(request_in_.principal(), "secret.remove");
   e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
   if (!failure_) {

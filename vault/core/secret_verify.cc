@@ -17,6 +17,7 @@ SecretVerifyOperation::SecretVerifyOperation(Services& services, Authorized<Secr
     : Operation(services), request_in_(std::move(request)) {}
 
 void SecretVerifyOperation::prepare(Reader& reader) {
+  note_keys();
   settings_ = services_.settings.load();
   failure_.reset();
   upgraded_.reset();
@@ -27,13 +28,12 @@ base::Result<void> SecretVerifyOperation::make_ready(Reader& reader) {
   const SecretVerify& request = request_in_.request();
   if (auto ok = check_subject(request.subject.expose()); !ok) return ok;
   if (auto ok = check_secret_form(request.secret.expose()); !ok) return ok;
-  auto fp = name_fingerprint(services_, request.subject.expose());
-  if (!fp) return std::unexpected(fp.error());
+  const auto name = name_fingerprints(services_, request.subject.expose());
+  if (!name) return std::unexpected(name.error());
   // No cache: who was here lately would answer sooner.
-  auto customer = reader.customer(*fp);
+  auto customer = find_customer(reader, *name);
   if (!customer) return std::unexpected(customer.error());
-  customer_ = *customer ? std::move(**customer) : CustomerRow{};
-  customer_.name_fp = *fp;
+  customer_ = std::move(*customer);
   const GuardKey who = GuardKey::of(customer_);
   const auto guard = AttemptGuard::load(reader, who, secret_scope(request.kind),
                                         settings_->attempts, services_.clock.now_ms());
@@ -112,6 +112,7 @@ base::Result<void> SecretVerifyOperation::decide(Transaction& tx, Event& event) 
 }
 
 base::Result<void> SecretVerifyOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   Event e = event(request_in_.principal(), "secret.verify");
   e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
   if (!failure_) {

@@ -1,7 +1,6 @@
 // What operations work with: ports and shared state, wired once by the daemon (or a test).
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "vault/core/customer_cache.h"
 #include "vault/core/idempotency_guard.h"
 #include "vault/core/invocations.h"
+#include "vault/core/key_versions.h"
 #include "vault/core/miss_guard.h"
 #include "vault/core/password_hash.h"
 #include "vault/core/policy.h"
@@ -26,18 +26,6 @@
 #include "vault/core/settings.h"
 
 namespace cardvault::core {
-
-// The version of each key that new records use. Thread-safe.
-class ActiveKeys {
- public:
-  [[nodiscard]] KeyRef get(KeyPurpose purpose) const noexcept {
-    return {purpose, versions_[static_cast<std::size_t>(purpose)].load()};
-  }
-  void set(KeyRef key) noexcept { versions_[static_cast<std::size_t>(key.purpose)] = key.version; }
-
- private:
-  std::array<std::atomic<std::uint32_t>, kKeyPurposes> versions_{};
-};
 
 // Bytes of requests and answers, as the wire has them; injected, for core doesn't know the wire.
 struct ValueCodec {

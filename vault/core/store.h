@@ -34,6 +34,9 @@ struct CustomerRow {
   InternalId id{};
   Fingerprint name_fp{};  // id-index fingerprint of the identifier
   std::uint32_t name_fp_version = 0;
+  // Of a row on its way through an operation: name_fp is by the active id-index, and the row may
+  // stand under one of these yet (index_fingerprints.h). Not stored.
+  std::vector<Fingerprint> earlier_name_fps;
   Sealed name;  // the identifier under id-enc, AAD: the internal id and version
   std::uint32_t name_key_version = 0;
   bool frozen = false;
@@ -120,6 +123,12 @@ struct SecretRow {
   std::int64_t created_ms = 0, changed_ms = 0;
 };
 
+// Which secret: its row's key.
+struct SecretKey {
+  std::int64_t subject = 0;  // CustomerRow::row
+  SecretKind kind = SecretKind::kPassword;
+};
+
 // An act that one operator has asked for and another one has to ask for too.
 struct ApprovalRow {
   std::string act;  // "client.release" and what of, as one text
@@ -163,6 +172,20 @@ class Reader {
   [[nodiscard]] virtual base::Result<std::vector<Recipient>> recipients() = 0;  // by name
   [[nodiscard]] virtual base::Result<std::vector<TokenId>> canaries() = 0;
   [[nodiscard]] virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view act) = 0;
+  // Rows that stand under one version of a key, by their own keys after `after`, at most `limit`;
+  // none of purposes whose rows are elsewhere. Each call may read a table to its end, so that these
+  // are for the background.
+  [[nodiscard]] virtual base::Result<std::vector<TokenId>> cards_under(KeyRef key,
+                                                                       const TokenId& after,
+                                                                       std::uint32_t limit) = 0;
+  [[nodiscard]] virtual base::Result<std::vector<std::int64_t>> customers_under(
+      KeyRef key, std::int64_t after, std::uint32_t limit) = 0;
+  [[nodiscard]] virtual base::Result<std::vector<SecretKey>> secrets_under(KeyRef key,
+                                                                           const SecretKey& after,
+                                                                           std::uint32_t limit) = 0;
+  // All rows that need this version: those, open codes (otp-mac), and answers kept under an
+  // Idempotency-Key (id-index).
+  [[nodiscard]] virtual base::Result<std::uint64_t> rows_under(KeyRef key) = 0;
   // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "boot_id".
   [[nodiscard]] virtual base::Result<std::optional<std::vector<std::uint8_t>>> value(
       std::string_view name) = 0;
@@ -207,6 +230,15 @@ class Transaction : public Reader {
   [[nodiscard]] virtual base::Result<void> put_canary(const TokenId& id) = 0;
   [[nodiscard]] virtual base::Result<void> put_approval(const ApprovalRow& row) = 0;
   [[nodiscard]] virtual base::Result<void> delete_approval(std::string_view act) = 0;
+  // Put a row under other keys: ciphertext, fingerprint and their versions; nothing else of `now`
+  // is written. False, and nothing is written, when the row is gone or no longer as it `was`.
+  // kAlreadyExists when another row has the fingerprint, kRecordDamaged for a card that its index
+  // doesn't have: nothing is written then either.
+  [[nodiscard]] virtual base::Result<bool> move_card(const CardRow& was, const CardRow& now) = 0;
+  [[nodiscard]] virtual base::Result<bool> move_customer(const CustomerRow& was,
+                                                         const CustomerRow& now) = 0;
+  [[nodiscard]] virtual base::Result<bool> move_secret(const SecretRow& was,
+                                                       const SecretRow& now) = 0;
   [[nodiscard]] virtual base::Result<void> put_value(std::string_view name,
                                                      std::span<const std::uint8_t> value) = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/services.h"
 #include "vault/core/store.h"
 
@@ -16,11 +17,17 @@ enum class LookUp : std::uint8_t {
   kStore,
 };
 
+// prepare(): the customer of this name; one that is not stored has row 0 and no id, but the
+// fingerprint that it is counted by. Errors of Reader.
+[[nodiscard]] base::Result<CustomerRow> find_customer(Reader& reader,
+                                                      const IndexFingerprints& name);
+
 // prepare(): the customer of this identifier. One that is not stored has row 0, a fresh random id
 // and its sealed name, ready for insert_customer(). Errors of Reader, Crypto and seal_name().
 [[nodiscard]] base::Result<CustomerRow> find_or_make_customer(Services& services, Reader& reader,
                                                               std::string_view identifier,
-                                                              const Fingerprint& fp, LookUp look);
+                                                              const IndexFingerprints& name,
+                                                              LookUp look);
 
 // apply(): the row as it stands now, or `prepared` with row 0 when it is not stored. kConflict when
 // what was prepared is no longer so: somebody stored the customer under another id, or it is gone.

@@ -8,6 +8,7 @@
 
 #include "vault/core/card_check.h"
 #include "vault/core/idempotent.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/operation.h"
 
 namespace cardvault::core {
@@ -32,8 +33,7 @@ class TokenizeOperation final : public Operation {
     std::optional<Failure> failure;  // final, decided in prepare
     bool chargeable = false;         // a valid PAN that the policy refused: charged, then refused
     std::optional<CheckedCard> card;
-    Fingerprint fp{};
-    std::uint32_t fp_version = 0;
+    IndexFingerprints fps;
     bool anonymous = false;
     CustomerRow customer;            // as it would be inserted; of a known one row, id and name_fp
     std::optional<CardRow> fresh;    // the row to insert

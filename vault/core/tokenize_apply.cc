@@ -84,7 +84,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   }
   if (at->second.row.id != item.customer.id) return conflict;
   if (item.chargeable || !at->second.stored) return {};
-  auto known = tx.card_of(at->second.row.row, item.fp);
+  auto known = card_of(tx, at->second.row.row, item.fps);
   if (!known) return std::unexpected(known.error());
   item.known = *known;
   if (item.renewed) {
@@ -108,6 +108,7 @@ void TokenizeOperation::record_whole(EventSink& events) {
 }
 
 base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) {
+  if (auto ok = keys_unchanged(); !ok) return ok;
   const Tokenize& request = request_in_.request();
   const Principal& principal = request_in_.principal();
   if (whole_failure_ || replayed_) {
@@ -144,7 +145,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
                                                         const TokenizeItem& request, Item& item,
                                                         Event& event) {
   if (item.failure) return *item.failure;
-  event.fingerprint = fingerprint_text(item.fp, item.fp_version);
+  event.fingerprint = fingerprint_text(item.fps.active, item.fps.version);
   if (item.anonymous) {
     if (item.chargeable) return Failure{*item.card->refused, 0};
     return insert(tx, nullptr, item, event);
@@ -159,7 +160,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
   }
   if (item.chargeable) return refuse(tx, customer, item, {*item.card->refused, 0});
   if (customer.stored && !item.known && items_.size() > 1) {
-    auto known = tx.card_of(customer.row.row, item.fp);  // an earlier item of this batch
+    auto known = card_of(tx, customer.row.row, item.fps);  // an earlier item of this batch
     if (!known) return std::unexpected(known.error());
     item.known = *known;
   }
@@ -204,13 +205,13 @@ base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, Applied
                                                         const Item& item, Failure failure) {
   const std::uint32_t today = day_of(services_.clock.now_ms());
   if (customer.stored) {
-    auto seen = tx.pan_refused(customer.row.row, item.fp, today - kMonthDays);
+    auto seen = pan_refused(tx, customer.row.row, item.fps, today - kMonthDays);
     if (!seen) return std::unexpected(seen.error());
     if (*seen) return failure;
   }
   charge(customer.row);
   if (auto ok = store_customer(tx, customer); !ok) return std::unexpected(ok.error());
-  if (auto ok = tx.add_refused_pan(customer.row.row, item.fp, today); !ok) {
+  if (auto ok = tx.add_refused_pan(customer.row.row, item.fps.active, today); !ok) {
     return std::unexpected(ok.error());
   }
   return failure;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "protocol/wire/codec.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/vault.h"
 
@@ -78,7 +79,7 @@ class AdminService {
   wire::AdminAnswer refuse_certificate(core::Event refused, const std::string& name,
                                        const std::string& why);
   // Of the identifier that the call names. kInvalidCustomer; errors of Crypto.
-  [[nodiscard]] base::Result<core::Fingerprint> customer_fingerprint(const Call& call);
+  [[nodiscard]] base::Result<core::IndexFingerprints> customer_fingerprints(const Call& call);
   [[nodiscard]] core::Event event(const Call& call) const;
   // Records a read-only act, waits until it is durable.
   [[nodiscard]] base::Result<void> record(core::Event event);

@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/pan.h"
-#include "vault/core/record.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
 
@@ -36,9 +36,9 @@ bool plain(std::string_view key, std::string_view value) {
 base::Result<std::string> value_text(core::Services& services, std::string_view key,
                                      std::string_view value) {
   if (plain(key, value)) return std::string(key) + "=" + std::string(value);
-  const auto fp = core::name_fingerprint(services, value);
-  if (!fp) return std::unexpected(fp.error());
-  return std::string(key) + "#" + core::to_hex(*fp);
+  const auto fps = core::name_fingerprints(services, value);
+  if (!fps) return std::unexpected(fps.error());
+  return std::string(key) + "#" + core::to_hex(fps->active);
 }
 
 // Adds to every event of an act who asked for it first.

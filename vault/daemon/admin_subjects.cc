@@ -1,7 +1,7 @@
 // Verbs about a customer's wrong codes and passwords.
 #include "vault/core/attempt_status.h"
 #include "vault/core/card_check.h"
-#include "vault/core/record.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
@@ -15,27 +15,27 @@ namespace {
 std::string time_or_none(std::int64_t ms) { return ms == 0 ? "" : base::format_time(ms); }
 
 // Whose counters: of a stored customer, or of the slot of one that is not.
-base::Result<core::GuardKey> guard_key(core::Reader& reader, const core::Fingerprint& fp,
+base::Result<core::GuardKey> guard_key(core::Reader& reader, const core::IndexFingerprints& name,
                                        core::Event& event) {
-  const auto row = reader.customer(fp);
+  const auto row = core::customer_by_name(reader, name);
   if (!row) return std::unexpected(row.error());
-  if (!*row) return core::GuardKey::slot(fp);
+  if (!*row) return core::GuardKey::slot(name.active);
   event.customer = core::to_hex((*row)->id);
   return core::GuardKey::of(**row);
 }
 
 }  // namespace
 
-base::Result<core::Fingerprint> AdminService::customer_fingerprint(const Call& call) {
+base::Result<core::IndexFingerprints> AdminService::customer_fingerprints(const Call& call) {
   const base::SecretText name(call.argument("customer"));
   if (!core::check_customer(name.expose())) {
     return base::fail(Code::kInvalidCustomer, "admin.customer");
   }
-  return core::name_fingerprint(vault_.services(), name.expose());
+  return core::name_fingerprints(vault_.services(), name.expose());
 }
 
 wire::AdminAnswer AdminService::otp_status(const Call& call) {
-  const auto fp = customer_fingerprint(call);
+  const auto fp = customer_fingerprints(call);
   if (!fp) return failed(fp.error());
   auto reader = vault_.store().make_reader();
   if (!reader) return failed(reader.error());
@@ -61,7 +61,7 @@ wire::AdminAnswer AdminService::otp_status(const Call& call) {
 }
 
 wire::AdminAnswer AdminService::otp_unlock(const Call& call) {
-  const auto fp = customer_fingerprint(call);
+  const auto fp = customer_fingerprints(call);
   if (!fp) return failed(fp.error());
   core::Event done = event(call);
   bool damaged = false;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "vault/core/store.h"
+#include "vault/store/key_lookups.h"
 #include "vault/store/statement.h"
 #include "vault/store/subject_lookups.h"
 
@@ -47,7 +48,8 @@ class Lookups {
 template <class Port>
 class WithLookups : public Port {
  public:
-  explicit WithLookups(Connection& connection) : lookups_(connection), subjects_(connection) {}
+  explicit WithLookups(Connection& connection)
+      : lookups_(connection), subjects_(connection), keyed_(connection) {}
 
   base::Result<std::optional<core::CardRow>> card(const core::TokenId& id) override {
     return lookups_.card(id);
@@ -111,10 +113,27 @@ class WithLookups : public Port {
   base::Result<std::optional<core::ApprovalRow>> approval(std::string_view act) override {
     return subjects_.approval(act);
   }
+  base::Result<std::vector<core::TokenId>> cards_under(core::KeyRef key, const core::TokenId& after,
+                                                       std::uint32_t limit) override {
+    return keyed_.cards_under(key, after, limit);
+  }
+  base::Result<std::vector<std::int64_t>> customers_under(core::KeyRef key, std::int64_t after,
+                                                          std::uint32_t limit) override {
+    return keyed_.customers_under(key, after, limit);
+  }
+  base::Result<std::vector<core::SecretKey>> secrets_under(core::KeyRef key,
+                                                           const core::SecretKey& after,
+                                                           std::uint32_t limit) override {
+    return keyed_.secrets_under(key, after, limit);
+  }
+  base::Result<std::uint64_t> rows_under(core::KeyRef key) override {
+    return keyed_.rows_under(key);
+  }
 
  private:
   Lookups lookups_;
   SubjectLookups subjects_;
+  KeyLookups keyed_;
 };
 
 }  // namespace cardvault::store

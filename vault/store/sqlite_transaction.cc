@@ -64,7 +64,8 @@ SqliteTransaction::SqliteTransaction(Connection& db)
       expire_refused_(db,
                       "DELETE FROM refused_pans WHERE (customer, fp) IN (SELECT customer, fp "
                       "FROM refused_pans WHERE day<? ORDER BY day LIMIT ?)"),
-      subjects_(db) {}
+      subjects_(db),
+      moves_(db) {}
 
 base::Result<void> SqliteTransaction::write(Query& query, const char* operation) {
   CARDVAULT_CHECK(connection_.in_transaction());

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "vault/store/key_statements.h"
 #include "vault/store/lookups.h"
 #include "vault/store/subject_statements.h"
 
@@ -44,6 +45,10 @@ class SqliteTransaction : public WithLookups<core::Transaction> {
   base::Result<void> put_canary(const core::TokenId& id) override;
   base::Result<void> put_approval(const core::ApprovalRow& row) override;
   base::Result<void> delete_approval(std::string_view act) override;
+  base::Result<bool> move_card(const core::CardRow& was, const core::CardRow& now) override;
+  base::Result<bool> move_customer(const core::CustomerRow& was,
+                                   const core::CustomerRow& now) override;
+  base::Result<bool> move_secret(const core::SecretRow& was, const core::SecretRow& now) override;
   base::Result<void> put_value(std::string_view name, std::span<const std::uint8_t> value) override;
 
   // Deletes up to `limit` idempotency rows older than 24 hours and as many PANs refused more than
@@ -61,6 +66,9 @@ class SqliteTransaction : public WithLookups<core::Transaction> {
   base::Result<void> must_change(Query& query, const char* operation);
   // Deletes rows whose bytes have to leave the files: how many.
   base::Result<std::uint32_t> erase(Query& query, const char* operation);
+  // Whether it changed a row; a fingerprint that is taken is kAlreadyExists.
+  base::Result<bool> changed(Query& query, const char* operation);
+  base::Result<bool> replace_card(const core::CardRow& was, const core::CardRow& now);
   base::Result<void> insert_card_row(const core::CardRow& row);
   base::Result<void> insert_index_row(const core::CardRow& row);
 
@@ -69,6 +77,7 @@ class SqliteTransaction : public WithLookups<core::Transaction> {
       delete_number_, delete_card_, delete_index_, update_card_, add_refused_, put_idempotency_,
       put_client_, put_key_, put_value_, expire_idempotency_, expire_refused_;
   SubjectStatements subjects_;
+  KeyStatements moves_;
   std::uint64_t writes_ = 0;
   bool deleted_ = false;
 };

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/unit/daemon/test_vault.h"
+#include "vault/core/index_fingerprints.h"
 #include "vault/core/record.h"
 
 namespace cardvault::daemon {
@@ -25,7 +26,7 @@ TEST_F(NewCanary, IsSealedLikeACardOfThisBinAndOfNobody) {
   EXPECT_TRUE(opened.pan.luhn_valid());
   EXPECT_EQ(opened.pan.bin_digits(8), "41111111");
   EXPECT_EQ(opened.pan.last4(), row.last4);
-  EXPECT_EQ(core::pan_fingerprint(vault.services, opened.pan).value(), row.fp);
+  EXPECT_EQ(core::pan_fingerprints(vault.services, opened.pan)->active, row.fp);
   EXPECT_EQ(row.customer, 0);
   EXPECT_EQ(row.customer_id, core::InternalId{});
   EXPECT_EQ(row.country + row.currency, "KZKZT");

@@ -5,7 +5,7 @@
 
 #include "tests/unit/daemon/otp_calls.h"
 #include "vault/core/attempt_status.h"
-#include "vault/core/record.h"
+#include "vault/core/index_fingerprints.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -39,7 +39,7 @@ void commit(TestVault& vault, std::function<base::Result<void>(core::Transaction
 }
 
 core::Fingerprint fingerprint(TestVault& vault, std::string_view subject) {
-  return *core::name_fingerprint(vault.services, subject);
+  return core::name_fingerprints(vault.services, subject)->active;
 }
 
 core::AttemptStatus status(TestVault& vault, std::string_view subject) {

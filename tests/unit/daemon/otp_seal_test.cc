@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "tests/unit/daemon/otp_calls.h"
-#include "vault/core/record.h"
+#include "vault/core/index_fingerprints.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -229,7 +229,7 @@ TEST(OtpSeal, KnowsTheCustomersOfCards) {
   static_cast<void>(vault.token("4111111111111111", kSubject));
   static_cast<void>(sealed_code(vault, kSubject));
   // A cache that is wrong costs a second look, no more.
-  vault.customers.put(*core::name_fingerprint(vault.services, kSubject), {99, {1}});
+  vault.customers.put(core::name_fingerprints(vault.services, kSubject)->active, {99, {1}});
   vault.clock.now += 60'000;
   static_cast<void>(sealed_code(vault, kSubject));
   std::set<std::string> customers;
