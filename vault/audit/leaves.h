@@ -12,7 +12,8 @@
 
 namespace cardvault::audit {
 
-// Appends one length-prefixed line.
+// Appends one length-prefixed line. One that the published log could not hold (kMaxEntryBytes) has
+// its texts cut and a detail that says so.
 void append_leaf(std::string& blob, std::uint64_t seq, const core::Event& event);
 
 // Walks a blob, which must outlive it and the lines it gives. Not thread-safe.

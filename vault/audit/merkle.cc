@@ -51,6 +51,20 @@ Hash empty_root() {
   return hash;
 }
 
+std::optional<std::size_t> entry_length(std::string_view bytes, const Hash& leaf) {
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, &kLeafPrefix, 1);
+  for (std::size_t length = 0;; ++length) {
+    SHA256_CTX here = context;
+    Hash hash;
+    SHA256_Final(hash.data(), &here);
+    if (hash == leaf) return length;
+    if (length == bytes.size() || length == kMaxEntryBytes) return std::nullopt;
+    SHA256_Update(&context, bytes.data() + length, 1);
+  }
+}
+
 Hash join(std::span<const Hash> nodes, const Hash* rest) {
   CARDVAULT_CHECK(!nodes.empty() || rest != nullptr);
   if (nodes.empty()) return *rest;

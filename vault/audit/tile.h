@@ -21,7 +21,6 @@ namespace cardvault::audit {
 inline constexpr unsigned kTileHeight = 8;
 inline constexpr std::uint64_t kTileWidth = 256;
 inline constexpr unsigned kMaxTileLevels = 8;  // 256^8 entries are more than 64 bits number
-inline constexpr std::size_t kMaxEntryBytes = 0xFFFF;
 inline constexpr std::string_view kCheckpointPath = "checkpoint";
 
 // The widths 1..256; 256 is the full tile, whose path has no suffix.

@@ -61,6 +61,14 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   } else {
     find("ok", "the store takes commits", "");
   }
+  if (const std::string fault = vault_.log_fault(); !fault.empty()) {
+    find("error",
+         "the published log in " + vault_.config().audit.dir + " can't be continued: " + fault,
+         "keep it as it is for the investigation; put back the folder that belongs to these "
+         "databases, and the vault goes on by itself (docs/audit.md)");
+  } else {
+    find("ok", "the published log continues what was published", "");
+  }
   if (!vault_.clock().trusted()) {
     find("error", "the clock is in doubt by " + std::to_string(vault_.clock().offset_ms()) + " ms",
          "set the host's clock, then `cardvault clock confirm`");

@@ -7,6 +7,7 @@
 
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/log_reader.h"
 
 namespace cardvault::daemon {
 
@@ -70,7 +71,7 @@ wire::AdminAnswer AdminService::key_list(const Call& call) {
 wire::AdminAnswer AdminService::audit_tail(const Call& call) {
   // Reading the log is one event per session (DESIGN section 7).
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  auto log = vault_.store().make_event_reader();
+  auto log = LogReader::open(vault_.store(), vault_.config().audit.dir);
   if (!log) return failed(log.error());
   const bool follow = call.argument("follow") == "true";
   std::uint64_t left = call.number("limit", 10);

@@ -1,9 +1,11 @@
 #include "vault/daemon/config.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 #include <sstream>
 
+#include "vault/audit/verifier_key.h"
 #include "vault/daemon/admin_approvals.h"
 #include "vault/daemon/config_codes.h"
 #include "vault/daemon/config_section.h"
@@ -115,6 +117,21 @@ void read_lists(const toml::table& root, const std::string& path, Config& config
   admin.refuse_unknown();
 }
 
+AuditConfig read_audit(const toml::table& root, const std::string& path,
+                       const std::string& data_dir) {
+  Section audit(sub_table(root, "audit", path), "audit", path);
+  AuditConfig config;
+  const auto beside = std::filesystem::path(data_dir).lexically_normal() / "..";
+  config.dir = audit.text("dir", (beside.lexically_normal() / "audit").string());
+  config.origin = audit.text("origin", "");
+  if (!config.origin.empty() && !audit::valid_key_name(config.origin)) {
+    audit.refuse("origin", audit.find("origin"), "has no spaces and no '+', such as bank.kz/vault");
+  }
+  config.anchor = audit.text("anchor", "");
+  audit.refuse_unknown();
+  return config;
+}
+
 // Sealed reveals that want a confirmed payment need codes that confirm one.
 void require_confirming_code(const core::Settings& settings, const std::string& path) {
   const bool wanted =
@@ -130,7 +147,7 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {"vault",  "hsm",  "policy",   "limits",
                                                        "reveal", "otp",  "attempts", "secrets",
-                                                       "clock",  "gate", "admin"};
+                                                       "clock",  "gate", "admin",    "audit"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -177,6 +194,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   Section clock(sub_table(root, "clock", path), "clock", path);
   config.max_offline_ms = clock.number("max_offline_days", 30, 3650) * kDayMs;
   clock.refuse_unknown();
+  config.audit = read_audit(root, path, config.data_dir);
   read_lists(root, path, config);
   return config;
 }

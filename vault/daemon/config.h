@@ -25,10 +25,19 @@ struct Operator {
   friend bool operator==(const Operator&, const Operator&) = default;
 };
 
+// Of the published log (docs/audit.md).
+struct AuditConfig {
+  std::string dir;
+  std::string origin;  // the log's name in its checkpoints; empty: by the token's label
+  std::string anchor;  // a checkpoint kept elsewhere, which the log has to continue; may be empty
+  friend bool operator==(const AuditConfig&, const AuditConfig&) = default;
+};
+
 struct Config {
   std::string path;  // of the file itself
   std::string data_dir;
   std::string admin_socket;
+  AuditConfig audit;
   hsm::TokenConfig hsm;
   core::Settings settings;
   std::uint32_t queue = 4096;      // requests that wait; more get 503

@@ -13,6 +13,7 @@
 #include "vault/daemon/gate_link.h"
 #include "vault/daemon/hardening.h"
 #include "vault/daemon/housekeeping.h"
+#include "vault/daemon/publisher.h"
 #include "vault/daemon/vault.h"
 
 namespace cardvault::daemon {
@@ -41,6 +42,7 @@ class Daemon {
         admin_(vault_, [this] { return reload(); }) {
     vault_.announce({vault_.system_event("start")});
     vault_.start();
+    publisher_.emplace(vault_);
     housekeeping_.emplace(vault_);
     server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
     for (const GateConfig& gate : vault_.config().gates) {
@@ -57,6 +59,7 @@ class Daemon {
     housekeeping_.reset();
     vault_.announce({vault_.system_event("stop")});
     vault_.stop();
+    publisher_.reset();
     links_.clear();
   }
   Daemon(const Daemon&) = delete;             // threads hold its address
@@ -83,6 +86,7 @@ class Daemon {
   const std::vector<std::string> overrides_;
   Vault vault_;
   AdminService admin_;
+  std::optional<Publisher> publisher_;
   std::optional<Housekeeping> housekeeping_;
   std::optional<AdminServer> server_;
   std::list<GateLink> links_;
@@ -96,7 +100,8 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
   }
   const sigset_t signals = block_signals();
   harden_process();
-  if (!restrict_writes({config.data_dir, directory_of(config.admin_socket), "/dev/null"})) {
+  if (!restrict_writes(
+          {config.data_dir, config.audit.dir, directory_of(config.admin_socket), "/dev/null"})) {
     base::log(base::Level::kWarning, "this kernel has no Landlock: writes are not restricted");
   }
   Daemon daemon(std::move(config), overrides);

@@ -186,6 +186,8 @@ core::ReadyAnswer Vault::ready() {
     answer.state = base::code_name(Code::kHsmPinRefused);
   } else if (crypto_->state() != hsm::HsmState::kReady) {
     answer.state = base::code_name(Code::kHsmUnavailable);
+  } else if (!log_fault().empty()) {
+    answer.state = "log_inconsistent";
   } else if (!clock_->trusted()) {
     answer.state = base::code_name(Code::kClockSuspect);
   }
@@ -194,6 +196,16 @@ core::ReadyAnswer Vault::ready() {
     answer.notes.emplace_back("software token: not a secure cryptographic device");
   }
   return answer;
+}
+
+void Vault::seal(std::string why) {
+  log_fault_.store(std::make_shared<const std::string>(std::move(why)));
+  engine_->seal(true);
+}
+
+void Vault::unseal() {
+  log_fault_.store(std::make_shared<const std::string>());
+  engine_->seal(false);
 }
 
 base::Result<void> Vault::commit(
@@ -243,6 +255,9 @@ std::vector<std::string> Vault::apply(const Config& config) {
       config.hsm.token_uri != config_.hsm.token_uri ||
       config.hsm.sessions != config_.hsm.sessions) {
     notes.emplace_back("[vault] and [hsm] change with a restart only");
+  }
+  if (config.audit != config_.audit) {
+    notes.emplace_back("[audit] changes with a restart only");
   }
   if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
     notes.emplace_back("[admin] changes with a restart only");

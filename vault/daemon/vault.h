@@ -62,6 +62,14 @@ class Vault {
   void alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details = {});
   [[nodiscard]] core::Event system_event(std::string operation) const;
 
+  // Refuses requests while the published log can't be continued; why() is told by readyz and
+  // doctor.
+  void seal(std::string why);
+  void unseal();
+  [[nodiscard]] std::string log_fault() const { return *log_fault_.load(); }  // empty: none
+  // The first event that rebuilding the reveal counters at the next start needs.
+  [[nodiscard]] std::uint64_t replay_from() const noexcept { return replay_from_; }
+
   // Makes the reveal counters and the clock's mark durable, at most so much late.
   void save_state();
 
@@ -98,6 +106,8 @@ class Vault {
   seal::Argon2id passwords_;
   core::Services services_;
   std::unique_ptr<Engine> engine_;
+  base::Snapshot<std::string> log_fault_{std::make_shared<const std::string>()};
+  std::atomic<std::uint64_t> replay_from_ = 0;
   bool stopped_ = false;
 };
 

@@ -57,6 +57,7 @@ void Vault::load_budgets(core::Reader& reader) {
       throw StartupError("the snapshot of the reveal budgets is damaged: restore a backup");
     }
   }
+  replay_from_ = from;
   const auto log = must(store_->make_event_reader(), "the log can't be read");
   for (;;) {
     const auto lines = must(log->read(from, kReplayLines), "the log can't be read");
@@ -113,18 +114,21 @@ void Vault::note_boot() {
 }
 
 void Vault::save_state() {
+  std::uint64_t counted = 0;
   const auto saved =
-      commit([this](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+      commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
         std::vector<std::uint8_t> mark;
         append_u64(mark, static_cast<std::uint64_t>(clock_->now_ms()));
         if (auto ok = tx.put_value(kClockValue, mark); !ok) return ok;
         // Reveals are charged in apply(), on this thread: the counters hold every event up to here.
         std::vector<std::uint8_t> budgets;
-        append_u64(budgets, events.next_seq());
+        counted = events.next_seq();
+        append_u64(budgets, counted);
         const auto bytes = reveals_.serialize(clock_->now_ms());
         budgets.insert(budgets.end(), bytes.begin(), bytes.end());
         return tx.put_value(kRevealValue, budgets);
       });
+  if (saved) replay_from_ = counted;
   if (!saved) base::log(base::Level::kWarning, "the vault's state was not saved", saved.error());
 }
 

@@ -1,4 +1,5 @@
 // The committer after a failed group: refuse, never guess.
+#include <algorithm>
 #include <chrono>
 
 #include "vault/base/log.h"
@@ -57,6 +58,7 @@ bool SqliteCommitter::probe() {
     return false;
   }
   next_seq_ = files_->next_seq();
+  last_event_ms_ = std::max(last_event_ms_, files_->last_event_ms());
   for (const File file : {File::kVault, File::kReveal}) {
     if (const auto done = record_recovery(file); !done) {
       base::log(base::Level::kError, "store: still failing", done.error());
@@ -76,7 +78,7 @@ base::Result<void> SqliteCommitter::record_recovery(File file) {
   event.actor = "system";
   event.operation = "store.recovered";
   event.resource = file_name(file);
-  GroupLog log(next_seq_);
+  GroupLog log(next_seq_, last_event_ms_);
   log.add(event);
   if (file == File::kVault) {
     if (auto begun = files_->begin(); !begun) return begun;

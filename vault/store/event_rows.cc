@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "vault/audit/event_codec.h"
 #include "vault/audit/leaves.h"
 #include "vault/base/secret.h"
 
@@ -53,14 +54,59 @@ class MergedRows {
 
 }  // namespace
 
+std::uint64_t read_published(Connection& vault) {
+  Statement statement(vault, "SELECT value FROM named_values WHERE name=?");
+  Query query(statement);
+  const auto row = query.bind(kPublishedValue).step("read what is published");
+  std::uint64_t published = 0;
+  if (!row || !*row || query.blob(0).size() < sizeof published) return 0;
+  for (std::size_t i = 0; i < sizeof published; ++i) {
+    published |= std::uint64_t{query.blob(0)[i]} << (8 * i);
+  }
+  return published;
+}
+
+std::int64_t last_event_ms(Connection& connection) {
+  Statement statement(connection, "SELECT leaves FROM events ORDER BY first_seq DESC LIMIT 1");
+  Query query(statement);
+  const auto row = query.step("read last event");
+  if (!row || !*row) return 0;
+  audit::LeafReader leaves(base::as_text(query.blob(0)));
+  std::int64_t last = 0;
+  for (auto line = leaves.next(); line && *line; line = leaves.next()) {
+    if (const auto head = audit::check_event(**line)) last = head->time_ms;
+  }
+  return last;
+}
+
 EventRowWriter::EventRowWriter(Connection& connection)
-    : insert_(connection, "INSERT INTO events(first_seq, count, leaves) VALUES(?,?,?)") {}
+    : connection_(connection),
+      insert_(connection, "INSERT INTO events(first_seq, count, leaves) VALUES(?,?,?)"),
+      delete_(connection,
+              "DELETE FROM events WHERE first_seq IN (SELECT first_seq FROM events "
+              "WHERE first_seq < ?1 AND first_seq + count <= ?1 ORDER BY first_seq LIMIT ?2)") {}
 
 base::Result<void> EventRowWriter::append(std::uint64_t first_seq, std::uint64_t count,
                                           std::string_view leaves) {
   Query query(insert_);
   query.bind(static_cast<std::int64_t>(first_seq)).bind(static_cast<std::int64_t>(count));
   return query.bind(base::as_bytes(leaves)).run("append events");
+}
+
+base::Result<std::size_t> EventRowWriter::forget(std::uint64_t below, std::size_t limit) {
+  // They hold no card and stay in the published log: overwriting them would double the writing.
+  if (auto done = connection_.execute("PRAGMA secure_delete=FAST", "forget events"); !done) {
+    return std::unexpected(done.error());
+  }
+  base::Result<void> done;
+  {
+    Query query(delete_);
+    query.bind(static_cast<std::int64_t>(below)).bind(static_cast<std::int64_t>(limit));
+    done = query.run("forget events");
+  }
+  const auto again = connection_.execute("PRAGMA secure_delete=ON", "forget events");
+  if (!done || !again) return std::unexpected((done ? again : done).error());
+  return static_cast<std::size_t>(sqlite3_changes(connection_.handle()));
 }
 
 std::uint64_t find_next_seq(Connection& vault, Connection& reveal, std::uint64_t published) {

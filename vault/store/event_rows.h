@@ -11,15 +11,24 @@
 
 namespace cardvault::store {
 
-// Writes one group's row. Same thread as the connection.
+// The named value that says how many events are in the published log: 8 bytes, little-endian, then
+// that log's checkpoint. Events below may be gone from both files.
+inline constexpr std::string_view kPublishedValue = "published";
+[[nodiscard]] std::uint64_t read_published(Connection& vault);
+
+// Writes and deletes one file's rows. Same thread as the connection.
 class EventRowWriter {
  public:
   explicit EventRowWriter(Connection& connection);
   [[nodiscard]] base::Result<void> append(std::uint64_t first_seq, std::uint64_t count,
                                           std::string_view leaves);
+  // Deletes at most `limit` rows, the oldest first, whose events are all below `below`: returns how
+  // many. Outside of a transaction.
+  [[nodiscard]] base::Result<std::size_t> forget(std::uint64_t below, std::size_t limit);
 
  private:
-  Statement insert_;
+  Connection& connection_;
+  Statement insert_, delete_;
 };
 
 // The number after the last event of both files. Up to `published` the log is already in its final
@@ -27,6 +36,9 @@ class EventRowWriter {
 // StartupError naming the gap or overlap, or the SQLite error.
 [[nodiscard]] std::uint64_t find_next_seq(Connection& vault, Connection& reveal,
                                           std::uint64_t published);
+
+// The time of a file's last event; 0 when it has none that can be read.
+[[nodiscard]] std::int64_t last_event_ms(Connection& connection);
 
 struct LogLine {
   std::uint64_t seq = 0;

@@ -9,12 +9,22 @@
 
 namespace cardvault::store {
 
-// Encodes events as they are added, numbered from `first_seq` on. Committer thread.
+// Encodes events as they are added, numbered from `first_seq` on. The log's time never steps back:
+// an event that was made before the one it follows gets that one's time, `last_ms`. Committer
+// thread.
 class GroupLog : public core::EventSink {
  public:
-  explicit GroupLog(std::uint64_t first_seq) : first_seq_(first_seq) {}
+  GroupLog(std::uint64_t first_seq, std::int64_t& last_ms)
+      : first_seq_(first_seq), last_ms_(last_ms) {}
   void add(const core::Event& event) override {
-    audit::append_leaf(leaves_, next_seq(), event);
+    if (event.time_ms >= last_ms_) {
+      last_ms_ = event.time_ms;
+      audit::append_leaf(leaves_, next_seq(), event);
+    } else {
+      core::Event later = event;
+      later.time_ms = last_ms_;
+      audit::append_leaf(leaves_, next_seq(), later);
+    }
     ++count_;
   }
   [[nodiscard]] std::uint64_t first_seq() const noexcept { return first_seq_; }
@@ -24,6 +34,7 @@ class GroupLog : public core::EventSink {
 
  private:
   std::uint64_t first_seq_;
+  std::int64_t& last_ms_;
   std::uint64_t count_ = 0;
   std::string leaves_;
 };

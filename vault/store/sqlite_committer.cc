@@ -19,6 +19,7 @@ namespace cardvault::store {
 namespace {
 
 constexpr std::int64_t kExpiredPerGroup = 200;
+constexpr std::size_t kForgottenAtOnce = 64;  // rows
 
 void refuse(std::unique_ptr<core::Commit> commit, const base::Error& error) {
   core::Commit& refused = *commit;
@@ -34,6 +35,7 @@ SqliteCommitter::SqliteCommitter(std::filesystem::path dir, StoreOptions options
       checkpointer_(checkpointer),
       next_seq_(files->next_seq()),
       files_(std::move(files)),
+      last_event_ms_(files_->last_event_ms()),
       thread_([this] { run(); }) {}
 
 void SqliteCommitter::submit(std::unique_ptr<core::Commit> commit) {
@@ -130,7 +132,7 @@ base::Result<void> SqliteCommitter::write_group() {
   const bool effect = std::any_of(group_.begin(), group_.end(),
                                   [](const Member& m) { return m.commit->has_effect(); });
   const std::uint64_t writes = files_->transaction().writes();
-  GroupLog log(next_seq_);
+  GroupLog log(next_seq_, last_event_ms_);
   const auto turn = checkpointer_.turn().take();
   if (effect) {
     if (auto begun = files_->begin(); !begun) return begun;
@@ -198,6 +200,27 @@ base::Result<void> SqliteCommitter::expire_some() {
   // A newer request stays.
   if (!*more) expire_now_ms_.compare_exchange_strong(now_ms, 0);
   return {};
+}
+
+base::Result<void> SqliteCommitter::forget_events(std::uint64_t below) {
+  for (const File file : {File::kReveal, File::kVault}) {
+    base::Result<std::size_t> gone = kForgottenAtOnce;
+    while (gone && *gone == kForgottenAtOnce) {
+      if (!between_groups([&] { gone = forget_some(file, below); })) {
+        return base::fail(base::Code::kVaultUnavailable, "forget events");
+      }
+    }
+    if (!gone) return std::unexpected(gone.error());
+  }
+  return {};
+}
+
+base::Result<std::size_t> SqliteCommitter::forget_some(File file, std::uint64_t below) {
+  if (files_ == nullptr) return base::fail(base::Code::kStoreFailed, "forget events");
+  const auto turn = checkpointer_.turn().take();
+  auto gone = files_->forget(file, below, kForgottenAtOnce);
+  if (gone && *gone != 0) checkpointer_.committed(file, files_->wal_pages(file), false);
+  return gone;
 }
 
 void SqliteCommitter::answer_group() {

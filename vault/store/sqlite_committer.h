@@ -41,6 +41,10 @@ class SqliteCommitter : public core::Committer {
   bool between_groups(const std::function<void()>& work);
   // Old rows (SqliteTransaction::expire) go along with the next effect groups, a few at a time.
   void expire(std::int64_t now_ms) { expire_now_ms_ = now_ms; }
+  // Deletes events below `below`, which are published, a few rows between two groups at a time;
+  // what kPublishedValue says is at least that. kStoreFailed, kStorageFull; kVaultUnavailable:
+  // stopped. Any thread but its own.
+  [[nodiscard]] base::Result<void> forget_events(std::uint64_t below);
   // The number that the next event will get.
   [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_; }
 
@@ -56,6 +60,7 @@ class SqliteCommitter : public core::Committer {
   [[nodiscard]] base::Result<void> apply_members(GroupLog& log);
   [[nodiscard]] base::Result<void> make_durable(const GroupLog& log, File file);
   [[nodiscard]] base::Result<void> expire_some();
+  [[nodiscard]] base::Result<std::size_t> forget_some(File file, std::uint64_t below);
   void put_back(std::size_t from);
   void answer_group();
   void fail_all(const base::Error& error);
@@ -82,6 +87,7 @@ class SqliteCommitter : public core::Committer {
   // Committer thread only.
   std::unique_ptr<WriteSide> files_;
   std::vector<Member> group_;
+  std::int64_t last_event_ms_ = 0;
   std::thread thread_;
 };
 

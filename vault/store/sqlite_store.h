@@ -40,6 +40,10 @@ class SqliteStore {
   // Asks for idempotency keys past their 24 hours and PANs refused over 31 days ago to be deleted,
   // along with the next effects. Call it every few minutes.
   void expire(std::int64_t now_ms) { committer_->expire(now_ms); }
+  // See SqliteCommitter::forget_events().
+  [[nodiscard]] base::Result<void> forget_events(std::uint64_t below) {
+    return committer_->forget_events(below);
+  }
   // Commits what waits; later submits are refused. Also done by the destructor.
   void stop() { committer_->stop(); }
 

@@ -1,5 +1,6 @@
 #include "vault/store/write_side.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -46,11 +47,13 @@ WriteSide::WriteSide(const std::filesystem::path& dir, const StoreOptions& optio
     create(vault);
   }
   open(dir, options, File::kVault);
+  const std::uint64_t published =
+      std::max(options.published, read_published(connection(File::kVault)));
   if (!has_reveal) {
     // Only a vault that never recorded anything may still lack its second file.
     const auto events =
         connection(File::kVault).integer("SELECT EXISTS(SELECT 1 FROM events)", "read events");
-    if (!events || *events != 0 || options.published != 0) {
+    if (!events || *events != 0 || published != 0) {
       throw base::StartupError(reveal.string() +
                                " is missing: reveals were recorded in it, so the vault stays "
                                "sealed; put the file back, or restore both from a backup");
@@ -58,7 +61,9 @@ WriteSide::WriteSide(const std::filesystem::path& dir, const StoreOptions& optio
     create(reveal);
   }
   open(dir, options, File::kReveal);
-  next_seq_ = find_next_seq(connection(File::kVault), connection(File::kReveal), options.published);
+  next_seq_ = find_next_seq(connection(File::kVault), connection(File::kReveal), published);
+  last_event_ms_ = std::max(store::last_event_ms(connection(File::kVault)),
+                            store::last_event_ms(connection(File::kReveal)));
   transaction_ = std::make_unique<SqliteTransaction>(connection(File::kVault));
   begin_ = std::make_unique<Statement>(connection(File::kVault), "BEGIN IMMEDIATE");
   commit_ = std::make_unique<Statement>(connection(File::kVault), "COMMIT");

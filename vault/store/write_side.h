@@ -21,12 +21,19 @@ class WriteSide {
   WriteSide(const std::filesystem::path& dir, const StoreOptions& options);
 
   [[nodiscard]] std::uint64_t next_seq() const noexcept { return next_seq_; }
+  // Of the last event in either file; 0: there is none.
+  [[nodiscard]] std::int64_t last_event_ms() const noexcept { return last_event_ms_; }
   [[nodiscard]] SqliteTransaction& transaction() noexcept { return *transaction_; }
 
   // One group: on vault.db begin(), effects, append(), commit(); on reveal.db append() alone.
   [[nodiscard]] base::Result<void> begin() { return Query(*begin_).run("begin group"); }
   [[nodiscard]] base::Result<void> append(File file, std::uint64_t first_seq, std::uint64_t count,
                                           std::string_view leaves);
+  // Between two groups: see EventRowWriter::forget().
+  [[nodiscard]] base::Result<std::size_t> forget(File file, std::uint64_t below,
+                                                 std::size_t limit) {
+    return event_rows_[static_cast<std::size_t>(file)]->forget(below, limit);
+  }
   [[nodiscard]] base::Result<void> commit() { return Query(*commit_).run("commit group"); }
   void rollback() noexcept { connection(File::kVault).rollback(); }
 
@@ -45,6 +52,7 @@ class WriteSide {
   std::unique_ptr<SqliteTransaction> transaction_;
   std::unique_ptr<Statement> begin_, commit_;
   std::uint64_t next_seq_ = 0;
+  std::int64_t last_event_ms_ = 0;
 };
 
 }  // namespace cardvault::store

@@ -1,0 +1,212 @@
+#include "vault/daemon/publisher.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include "vault/base/log.h"
+#include "vault/daemon/stored_state.h"
+
+namespace cardvault::daemon {
+
+using base::Code;
+
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(250);
+constexpr unsigned kTicksOfPatience = 3;  // fewer events than a batch wait so long
+constexpr std::uint64_t kBatch = 16384;   // events
+constexpr unsigned kGapRounds = 12;       // a reader may miss a group that was just committed
+constexpr std::size_t kNoteOffset = 8;    // of kPublishedValue
+
+bool by_hsm(const base::Error& error) {
+  return error.code == Code::kHsmUnavailable || error.code == Code::kHsmPinRefused;
+}
+
+}  // namespace
+
+Publisher::Publisher(Vault& vault) : vault_(vault), files_(vault.config().audit.dir) {
+  open_ = open();
+  thread_ = std::thread([this] { run(); });
+}
+
+Publisher::~Publisher() {
+  if (thread_.joinable()) finish();
+}
+
+void Publisher::finish() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+  if (open_) publish_all();
+}
+
+void Publisher::run() {
+  for (unsigned tick = 1;; ++tick) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, kTick, [&] { return stopping_; })) return;
+    }
+    if (tick % kTicksOfPatience != 0 &&
+        (!open_ || failing_ || vault_.store().next_seq() < writer_->size() + kBatch)) {
+      continue;
+    }
+    if (!open_) open_ = open();
+    if (!open_) continue;
+    publish_all();
+    forget();
+  }
+}
+
+std::optional<std::vector<audit::VerifierKey>> Publisher::keys() {
+  const core::KeyRef active = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
+  const std::string& named = vault_.config().audit.origin;
+  const std::string origin =
+      named.empty() ? audit::default_origin(vault_.token().description().label) : named;
+  std::vector<audit::VerifierKey> keys;
+  for (std::uint32_t version = active.version; version > 0; --version) {
+    auto key = vault_.token().public_key({core::KeyPurpose::kAuditSign, version});
+    if (!key && version == active.version) return std::nullopt;
+    if (key) keys.emplace_back(origin, std::move(*key));
+  }
+  return keys;
+}
+
+bool Publisher::open() {
+  auto known = keys();
+  if (!known) return false;  // the HSM is away; until it is back there is nothing to protect
+  const core::KeyRef active = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
+  writer_.emplace(files_, std::move(*known), [this, active](std::string_view text) {
+    return vault_.token().sign(active, base::as_bytes(text));
+  });
+  if (auto why = find_fault()) {
+    seal(std::move(*why));
+    return false;
+  }
+  if (!vault_.log_fault().empty()) {
+    vault_.unseal();
+    vault_.announce({vault_.system_event("log.consistent")});
+    base::log(base::Level::kNotice, "the published log is consistent again");
+  }
+  return true;
+}
+
+// Why the published log can't be continued.
+std::optional<std::string> Publisher::find_fault() {
+  std::vector<audit::KeptCheckpoint> kept;
+  auto reader = vault_.store().make_reader();
+  if (!reader) return "the databases can't be read";
+  const auto value = (*reader)->value(store::kPublishedValue);
+  if (!value) return "the databases can't be read";
+  if (*value && (*value)->size() > kNoteOffset) {
+    kept.push_back({"in vault.db", {(*value)->begin() + kNoteOffset, (*value)->end()}});
+  }
+  if (const std::string& anchor = vault_.config().audit.anchor; !anchor.empty()) {
+    std::ifstream file(anchor, std::ios::binary);
+    std::ostringstream note;
+    if (!(note << file.rdbuf())) return "the checkpoint " + anchor + " can't be read";
+    kept.push_back({anchor, note.str()});
+  }
+  if (auto why = writer_->open(kept)) return why;
+  return compare_with_databases();
+}
+
+std::optional<std::string> Publisher::compare_with_databases() {
+  if (events_ == nullptr) {
+    auto events = vault_.store().make_event_reader();
+    if (!events) return "the databases can't be read";
+    events_ = std::move(*events);
+  }
+  const std::uint64_t next = vault_.store().next_seq();
+  if (next < writer_->size()) {
+    return "it has " + std::to_string(writer_->size()) + " events and the databases end after " +
+           std::to_string(next) + ": they are older than it is";
+  }
+  audit::TileReader tiles = writer_->reader();
+  for (std::uint64_t seq = 0; seq < writer_->size();) {
+    const auto lines = events_->read(seq, kBatch);
+    if (!lines) return "the events in the databases can't be read";
+    if (lines->empty()) break;
+    for (const store::LogLine& line : *lines) {
+      if (line.seq >= writer_->size()) return std::nullopt;
+      const auto published = tiles.node(0, line.seq);
+      if (!published || *published != audit::leaf_hash(line.json)) {
+        return "event " + std::to_string(line.seq) + " in it is not the one in the databases";
+      }
+      seq = line.seq + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+void Publisher::seal(std::string why) {
+  if (why == vault_.log_fault()) return;
+  base::log(base::Level::kError,
+            "the published log can't be continued; the vault stays sealed until it can",
+            {{"dir", vault_.config().audit.dir}, {"why", why}});
+  if (vault_.log_fault().empty()) vault_.alarm("log_inconsistent");
+  vault_.seal(std::move(why));
+}
+
+void Publisher::publish_all() {
+  while (publish()) continue;
+}
+
+bool Publisher::publish() {
+  const std::uint64_t size = writer_->size(), next = vault_.store().next_seq();
+  if (next <= size) return false;
+  auto lines = events_->read(size, std::min(kBatch, next - size));
+  if (!lines) {
+    failed(lines.error());
+    return false;
+  }
+  if (lines->empty() || lines->front().seq != size) {
+    if (++gaps_ == kGapRounds) {
+      open_ = false;
+      seal("event " + std::to_string(size) + " is neither in it nor in the databases");
+    }
+    return false;
+  }
+  gaps_ = 0;
+  std::vector<std::string> entries;
+  entries.reserve(lines->size());
+  for (store::LogLine& line : *lines) entries.push_back(std::move(line.json));
+  if (const auto done = writer_->publish(entries); !done) {
+    failed(done.error());
+    return false;
+  }
+  vault_.metrics().gauge("cardvault_audit_published_events", "Events in the published log",
+                         static_cast<double>(writer_->size()));
+  if (std::exchange(failing_, false)) {
+    vault_.announce({vault_.system_event("log.published")});
+    base::log(base::Level::kNotice, "the log is published again");
+  }
+  return true;
+}
+
+void Publisher::failed(const base::Error& error) {
+  if (std::exchange(failing_, true)) return;
+  base::log(base::Level::kError, "publishing the log failed; events wait in the databases", error);
+  if (by_hsm(error)) return;  // which has an alarm of its own
+  vault_.alarm("log_unpublished",
+               {{"call", error.operation}, {"errno", std::to_string(error.number)}});
+}
+
+void Publisher::forget() {
+  const std::uint64_t below = std::min(writer_->size(), vault_.replay_from());
+  if (failing_ || below <= forgotten_) return;
+  std::vector<std::uint8_t> value;
+  append_u64(value, writer_->size());
+  value.insert(value.end(), writer_->checkpoint().begin(), writer_->checkpoint().end());
+  // First what says that they may be gone, then that they go.
+  const auto noted = vault_.commit([&](core::Transaction& tx, core::EventSink&) {
+    return tx.put_value(store::kPublishedValue, value);
+  });
+  if (noted && vault_.store().forget_events(below)) forgotten_ = below;
+}
+
+}  // namespace cardvault::daemon

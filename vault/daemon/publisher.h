@@ -1,0 +1,61 @@
+// Publishes the audit log: from the databases into DIR/audit (docs/audit.md).
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "vault/audit/disk_log_files.h"
+#include "vault/audit/log_writer.h"
+#include "vault/daemon/vault.h"
+
+namespace cardvault::daemon {
+
+// A thread of its own: whatever was committed is published within a second, and its rows are
+// deleted once they are published and no longer needed to rebuild the reveal budgets. A log that
+// can't be continued (forged, rolled back, not what the databases hold) seals the vault until it
+// can; while files can't be written, events stay in the databases and an alarm says so.
+class Publisher {
+ public:
+  // Checks the log before it returns. Throws StartupError when its folder can't be opened.
+  explicit Publisher(Vault& vault);
+  ~Publisher();
+  Publisher(const Publisher&) = delete;             // its thread holds its address
+  Publisher& operator=(const Publisher&) = delete;  // its thread holds its address
+
+  // Ends the thread and publishes the rest; call it when the vault has committed its last event.
+  void finish();
+
+ private:
+  void run();
+  // True when the log is open: then, or from before.
+  [[nodiscard]] bool open();
+  [[nodiscard]] std::optional<std::vector<audit::VerifierKey>> keys();
+  [[nodiscard]] std::optional<std::string> find_fault();
+  [[nodiscard]] std::optional<std::string> compare_with_databases();
+  // One batch; false: nothing more to publish now.
+  [[nodiscard]] bool publish();
+  void publish_all();
+  void forget();
+  void seal(std::string why);
+  void failed(const base::Error& error);
+
+  Vault& vault_;
+  audit::DiskLogFiles files_;
+  std::unique_ptr<store::EventReader> events_;
+  std::optional<audit::LogWriter> writer_;
+  bool open_ = false;
+  bool failing_ = false;         // files can't be written
+  unsigned gaps_ = 0;            // rounds in which the next event was not in the databases
+  std::uint64_t forgotten_ = 0;  // events below are deleted
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace cardvault::daemon
