@@ -1,0 +1,106 @@
+#include "provisioning/ceremony_delivery.h"
+
+#include "provisioning/custody/lines.h"
+#include "provisioning/custody/medium.h"
+#include "provisioning/custody/qr_code.h"
+#include "provisioning/custody/share_file.h"
+#include "provisioning/custody/share_text.h"
+#include "provisioning/exit_code.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+using custody::Share;
+using custody::Terminal;
+
+void show(Terminal& terminal, const std::string& name, const Share& share,
+          const DeliveryRules& rules) {
+  terminal.open_screen();
+  if (!rules.banner.empty()) terminal.say(rules.banner);
+  terminal.say(name + ": " + custody::describe(share.label) + "\n");
+  for (const base::SecretText& line : custody::share_lines(share)) terminal.say(line.expose());
+  terminal.say("");
+  terminal.say(custody::qr_code(custody::share_in_one_line(share).expose()).expose());
+  static_cast<void>(terminal.ask("Write down the heading and the four lines, then press Enter"));
+  terminal.close_screen();
+}
+
+// True when what is typed back is this share.
+bool typed_back(Terminal& terminal, Desk& desk, const Share& share) {
+  terminal.say("Type it back from your paper (an empty first line shows it again).");
+  const auto typed = desk.type_share();
+  if (!typed) return false;
+  if (custody::share_digest(*typed) == custody::share_digest(share)) return true;
+  terminal.say("That is " + custody::describe(typed->label) + ", not the one just shown.");
+  return false;
+}
+
+void on_paper(Terminal& terminal, Desk& desk, const std::string& name, const Share& share,
+              const DeliveryRules& rules) {
+  for (;;) {
+    show(terminal, name, share, rules);
+    const bool done = rules.read_back
+                          ? typed_back(terminal, desk, share)
+                          : terminal.says_yes(name + ", have you written down all of it");
+    if (done) return;
+  }
+}
+
+// What lies on the medium opens with the custodian's key and is this share.
+bool opens(const std::string& path, custody::CustodianKey& key, const Share& share) {
+  const auto file = custody::parse_share_file(path, custody::read_text_file(path));
+  const auto opened = custody::open_share(file, key);
+  return opened && custody::share_digest(*opened) == custody::share_digest(share);
+}
+
+std::string on_medium(Terminal& terminal, custody::CustodianKey& key,
+                      const custody::PlanCustodian& who, const Share& share, std::string& folder,
+                      const DeliveryRules& rules) {
+  const auto content = custody::seal_share(share, who.custodian);
+  if (!content) throw ToolError(ExitCode::kLocal, "a share can't be encrypted: OpenSSL failed");
+  for (;;) {
+    const std::string path = folder + "/" + custody::share_file_name(share.label);
+    const int error = custody::write_new_file(path, *content);
+    if (error == 0 && opens(path, key, share)) {
+      if (custody::same_device(folder, rules.home)) {
+        terminal.say("Note: " + folder + " is on this machine's own disk, not on a medium.");
+      }
+      terminal.say("Written, read back and opened: " + path);
+      return path;
+    }
+    terminal.say(path + ": " +
+                 (error != 0 ? custody::explain_write(error)
+                             : "it does not open with " + who.custodian.name + "'s key") +
+                 ".");
+    folder = terminal.ask(who.custodian.name + ": folder of your medium, this or another", folder);
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> deliver(Terminal& terminal, Desk& desk, const custody::PlanCustodian& who,
+                                 const std::vector<const Share*>& shares,
+                                 const DeliveryRules& rules) {
+  const std::string& name = who.custodian.name;
+  terminal.say("\n" + name + ", come to the terminal for your " + std::to_string(shares.size()) +
+               (shares.size() == 1 ? " share." : " shares.") +
+               (who.delivery == custody::Delivery::kTerminal ? " Everybody else turns away." : ""));
+  const auto key = desk.authenticate(who);
+  std::vector<std::string> written;
+  std::string folder = who.medium;
+  for (const Share* share : shares) {
+    if (who.delivery == custody::Delivery::kTerminal) {
+      on_paper(terminal, desk, name, *share, rules);
+    } else {
+      written.push_back(on_medium(terminal, *key, who, *share, folder, rules));
+    }
+  }
+  const std::string question =
+      who.delivery == custody::Delivery::kTerminal
+          ? name + ", do you have your shares, and will you keep them where only you can get them"
+          : name + ", have you taken your medium, and will you keep it where only you can get it";
+  while (!terminal.says_yes(question)) terminal.say("Take your time.");
+  return written;
+}
+
+}  // namespace cardvault::provisioning
