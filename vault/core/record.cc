@@ -84,6 +84,11 @@ base::Result<void> seal_name(Services& services, std::string_view identifier, Cu
   return {};
 }
 
+base::Result<base::SecretBuffer> open_name(Services& services, const CustomerRow& row) {
+  return services.crypto.decrypt({KeyPurpose::kIdEnc, row.name_key_version}, row.name,
+                                 name_aad(row, row.name.suite));
+}
+
 std::string fingerprint_text(const Fingerprint& fp, std::uint32_t version) {
   return std::to_string(version) + ":" + to_hex(fp);
 }

@@ -33,6 +33,10 @@ struct OpenedCard {
 [[nodiscard]] base::Result<void> seal_name(Services& services, std::string_view identifier,
                                            CustomerRow& row);
 
+// The identifier again. kRecordDamaged when ciphertext or id were changed.
+[[nodiscard]] base::Result<base::SecretBuffer> open_name(Services& services,
+                                                         const CustomerRow& row);
+
 // "1:0123…": how events name a fingerprint.
 [[nodiscard]] std::string fingerprint_text(const Fingerprint& fp, std::uint32_t version);
 

@@ -11,6 +11,18 @@ void append_be(std::vector<std::uint8_t>& out, std::uint32_t value) {
   }
 }
 
+base::Result<void> seal_output(Services& services, const base::SecretBuffer& output,
+                               const InternalId& customer, SecretRow& row) {
+  const KeyRef key = services.keys.get(KeyPurpose::kSecretEnc);
+  if (auto used = services.invocations.use(key); !used) return used;
+  row.key_version = key.version;
+  row.sealed.suite = services.crypto.suite(key);
+  auto sealed = services.crypto.encrypt(key, output, secret_aad(row, customer));
+  if (!sealed) return std::unexpected(sealed.error());
+  row.sealed = std::move(*sealed);
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> secret_aad(const SecretRow& row, const InternalId& customer) {
@@ -44,14 +56,21 @@ base::Result<SecretRow> make_secret(Services& services, const SecretSettings& se
   if (auto ok = services.crypto.random(row.salt); !ok) return std::unexpected(ok.error());
   const auto output = services.passwords.derive(base::as_bytes(secret), row.salt, cost);
   if (!output) return std::unexpected(output.error());
-  const KeyRef key = services.keys.get(KeyPurpose::kSecretEnc);
-  if (auto used = services.invocations.use(key); !used) return std::unexpected(used.error());
-  row.key_version = key.version;
-  row.sealed.suite = services.crypto.suite(key);
-  auto sealed = services.crypto.encrypt(key, *output, secret_aad(row, customer));
-  if (!sealed) return std::unexpected(sealed.error());
-  row.sealed = std::move(*sealed);
+  if (auto ok = seal_output(services, *output, customer, row); !ok) {
+    return std::unexpected(ok.error());
+  }
   return row;
+}
+
+base::Result<SecretRow> reseal_secret(Services& services, const SecretRow& row,
+                                      const InternalId& customer) {
+  const auto output = open_secret(services, row, customer);
+  if (!output) return std::unexpected(output.error());
+  SecretRow now = row;
+  if (auto ok = seal_output(services, *output, customer, now); !ok) {
+    return std::unexpected(ok.error());
+  }
+  return now;
 }
 
 base::Result<base::SecretBuffer> open_secret(Services& services, const SecretRow& row,

@@ -33,6 +33,11 @@ namespace cardvault::core {
 [[nodiscard]] base::Result<base::SecretBuffer> open_secret(Services& services, const SecretRow& row,
                                                            const InternalId& customer);
 
+// The same secret under the active secret-enc key, nothing else changed. Errors of Crypto and of
+// the invocation meter; kRecordDamaged as open_secret().
+[[nodiscard]] base::Result<SecretRow> reseal_secret(Services& services, const SecretRow& row,
+                                                    const InternalId& customer);
+
 // In a time that doesn't depend on where they differ.
 [[nodiscard]] bool same_output(const base::SecretBuffer& a, const base::SecretBuffer& b) noexcept;
 
