@@ -123,6 +123,13 @@ struct SecretRow {
   std::int64_t created_ms = 0, changed_ms = 0;
 };
 
+// What stands under one version of a key.
+struct KeyUse {
+  std::uint64_t rows = 0;     // can be moved to another: cards, customers, secrets
+  std::uint64_t passing = 0;  // end by themselves: codes (otp-mac), answers kept under an
+                              // Idempotency-Key (id-index)
+};
+
 // Which secret: its row's key.
 struct SecretKey {
   std::int64_t subject = 0;  // CustomerRow::row
@@ -183,9 +190,8 @@ class Reader {
   [[nodiscard]] virtual base::Result<std::vector<SecretKey>> secrets_under(KeyRef key,
                                                                            const SecretKey& after,
                                                                            std::uint32_t limit) = 0;
-  // All rows that need this version: those, open codes (otp-mac), and answers kept under an
-  // Idempotency-Key (id-index).
-  [[nodiscard]] virtual base::Result<std::uint64_t> rows_under(KeyRef key) = 0;
+  // How much needs this version. Reads whole tables too.
+  [[nodiscard]] virtual base::Result<KeyUse> key_use(KeyRef key) = 0;
   // Named values of the daemon: "bin_table", "clock_high_water", "reveal_budget", "boot_id".
   [[nodiscard]] virtual base::Result<std::optional<std::vector<std::uint8_t>>> value(
       std::string_view name) = 0;

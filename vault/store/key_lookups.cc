@@ -1,6 +1,6 @@
 #include "vault/store/key_lookups.h"
 
-#include <initializer_list>
+#include <utility>
 
 #include "vault/store/row_reading.h"
 
@@ -75,35 +75,48 @@ base::Result<std::vector<core::SecretKey>> KeyLookups::secrets_under(core::KeyRe
   return read_all<core::SecretKey>(query.bind(limit), read_secret_key, "list secrets by key");
 }
 
-base::Result<std::uint64_t> KeyLookups::rows_under(core::KeyRef key) {
-  const auto sum = [&](std::initializer_list<Statement*> counts) -> base::Result<std::uint64_t> {
-    std::uint64_t rows = 0;
-    for (Statement* count : counts) {
-      Query query(*count);
-      const auto found = query.bind(key.version).step("count rows by key");
-      if (!found) return std::unexpected(found.error());
-      rows += narrow<std::uint64_t>(query, 0);
-    }
-    return rows;
-  };
+base::Result<std::uint64_t> KeyLookups::count(Statement& statement, std::uint32_t version) {
+  Query query(statement);
+  const auto found = query.bind(version).step("count rows by key");
+  if (!found) return std::unexpected(found.error());
+  return narrow<std::uint64_t>(query, 0);
+}
+
+base::Result<core::KeyUse> KeyLookups::key_use(core::KeyRef key) {
+  Statement* rows = nullptr;
+  Statement* passing = nullptr;
   switch (key.purpose) {
     case KeyPurpose::kPanEnc:
-      return sum({&count_cards_encrypted_});
+      rows = &count_cards_encrypted_;
+      break;
     case KeyPurpose::kPanIndex:
-      return sum({&count_cards_indexed_});
+      rows = &count_cards_indexed_;
+      break;
     case KeyPurpose::kIdIndex:
-      return sum({&count_customers_indexed_, &count_requests_});
+      rows = &count_customers_indexed_;
+      passing = &count_requests_;
+      break;
     case KeyPurpose::kIdEnc:
-      return sum({&count_customers_encrypted_});
+      rows = &count_customers_encrypted_;
+      break;
     case KeyPurpose::kOtpMac:
-      return sum({&count_codes_});
+      passing = &count_codes_;
+      break;
     case KeyPurpose::kSecretEnc:
-      return sum({&count_secrets_});
+      rows = &count_secrets_;
+      break;
     case KeyPurpose::kSealSign:
     case KeyPurpose::kAuditSign:
-      return std::uint64_t{0};
+      break;
   }
-  return std::uint64_t{0};
+  core::KeyUse use;
+  for (const auto& [statement, into] : {std::pair(rows, &use.rows), {passing, &use.passing}}) {
+    if (statement == nullptr) continue;
+    const auto found = count(*statement, key.version);
+    if (!found) return std::unexpected(found.error());
+    *into = *found;
+  }
+  return use;
 }
 
 }  // namespace cardvault::store

@@ -23,9 +23,11 @@ class KeyLookups {
                                                                         std::uint32_t limit);
   [[nodiscard]] base::Result<std::vector<core::SecretKey>> secrets_under(
       core::KeyRef key, const core::SecretKey& after, std::uint32_t limit);
-  [[nodiscard]] base::Result<std::uint64_t> rows_under(core::KeyRef key);
+  [[nodiscard]] base::Result<core::KeyUse> key_use(core::KeyRef key);
 
  private:
+  [[nodiscard]] base::Result<std::uint64_t> count(Statement& statement, std::uint32_t version);
+
   Statement cards_encrypted_, cards_indexed_, customers_encrypted_, customers_indexed_, secrets_;
   Statement count_cards_encrypted_, count_cards_indexed_, count_customers_encrypted_,
       count_customers_indexed_, count_secrets_, count_codes_, count_requests_;

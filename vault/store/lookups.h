@@ -126,9 +126,7 @@ class WithLookups : public Port {
                                                            std::uint32_t limit) override {
     return keyed_.secrets_under(key, after, limit);
   }
-  base::Result<std::uint64_t> rows_under(core::KeyRef key) override {
-    return keyed_.rows_under(key);
-  }
+  base::Result<core::KeyUse> key_use(core::KeyRef key) override { return keyed_.key_use(key); }
 
  private:
   Lookups lookups_;
