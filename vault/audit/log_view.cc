@@ -21,7 +21,10 @@ FoundFile LogView::find(const std::string& own, const std::string& full, bool pa
   FoundFile found{own, std::nullopt, false};
   for (const std::string& path : {own, full}) {
     auto bytes = read_(path);
-    if (!bytes) throw ReadFailure{path, bytes.error()};
+    if (!bytes) {
+      throw base::StartupError(path + " can't be read (" + bytes.error().operation + ", errno " +
+                               std::to_string(bytes.error().number) + ")");
+    }
     if (*bytes) {
       found = {path, std::move(*bytes), partial && path == full};
       break;

@@ -16,8 +16,8 @@ struct FoundFile {
   bool fuller = false;               // what follows belongs to a later state of the log
 };
 
-// Of a log of `size` records. Thread-safe when `read` is. Throws ReadFailure where a file is there
-// but can't be read.
+// Of a log of `size` records. Thread-safe when `read` is. Throws StartupError where a file is
+// there but can't be read: then nothing can be said about the log.
 class LogView {
  public:
   LogView(ReadFile read, std::uint64_t size) : read_(std::move(read)), size_(size) {}
@@ -41,12 +41,6 @@ class LogView {
 
   ReadFile read_;
   std::uint64_t size_;
-};
-
-// Nothing can be said about the log: a disk error, a right that is missing.
-struct ReadFailure {
-  std::string path;
-  base::Error error;
 };
 
 }  // namespace cardvault::audit

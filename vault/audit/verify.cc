@@ -1,0 +1,95 @@
+#include "vault/audit/verify.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "vault/audit/proof.h"
+
+namespace cardvault::audit {
+namespace {
+
+std::optional<Finding> judge_checkpoint(const OpenedCheckpoint& opened, const VerifierKey& key) {
+  Finding finding{Fault::kForgedSignature, kNoRecord, std::string(kCheckpointPath), 0, ""};
+  switch (opened.trust) {
+    case Trust::kGood:
+      return std::nullopt;
+    case Trust::kMalformed:
+      finding.what = "the file is no signed checkpoint";
+      break;
+    case Trust::kForged:
+      finding.what = "the checkpoint's signature is not of its text by this key";
+      break;
+    case Trust::kOtherKey:
+      finding.fault = Fault::kForeignLog;
+      finding.what =
+          "the checkpoint is signed by another key of this name: it is of another "
+          "vault, or this key is not its own";
+      break;
+    case Trust::kOtherLog:
+      finding.fault = Fault::kForeignLog;
+      finding.what = "the checkpoint is not of the log " + key.name();
+      break;
+  }
+  return finding;
+}
+
+// Is the log a continuation of an older state? Certain whatever the tiles hold, but where they are
+// damaged it may be that nothing can be said: then their own findings say so.
+std::optional<Finding> judge_past(const ReadFile& read, const Checkpoint& now,
+                                  const Checkpoint& old, const std::string& where, bool damaged) {
+  if (old.size > now.size) {
+    return Finding{Fault::kRolledBack, now.size, std::string(kCheckpointPath), 0,
+                   "the log has " + std::to_string(now.size) + " records, and the checkpoint " +
+                       where + " has " + std::to_string(old.size)};
+  }
+  TileReader tiles(read, now.size);
+  const auto proof = consistency_proof(old.size, now.size, tiles.nodes());
+  if (proof && verify_consistency(old.size, old.root, now.size, now.root, *proof)) {
+    return std::nullopt;
+  }
+  if (damaged) return std::nullopt;
+  return Finding{Fault::kRolledBack, kNoRecord, std::string(kCheckpointPath), 0,
+                 "the log is not a continuation of the checkpoint " + where +
+                     ": some of its first " + std::to_string(old.size) + " records are other ones"};
+}
+
+}  // namespace
+
+VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
+                        const std::vector<KeptCheckpoint>& older, const WalkOptions& options) {
+  std::vector<Checkpoint> past;
+  for (const KeptCheckpoint& one : older) {
+    const OpenedCheckpoint opened = open_checkpoint(one.note, key);
+    if (const auto finding = judge_checkpoint(opened, key)) {
+      throw base::StartupError(one.where + " says nothing about this log: " + finding->what);
+    }
+    past.push_back(opened.checkpoint);
+  }
+  const auto note = read(std::string(kCheckpointPath));
+  if (!note || !*note) {
+    throw base::StartupError(
+        note ? "there is no checkpoint in the folder: is it the folder of a published log?"
+             : "the checkpoint can't be read (errno " + std::to_string(note.error().number) + ")");
+  }
+  const OpenedCheckpoint opened = open_checkpoint(**note, key);
+  VerifyReport report{.checkpoint = opened.checkpoint, .findings = {}};
+  if (auto finding = judge_checkpoint(opened, key)) {
+    report.findings.push_back(std::move(*finding));
+    return report;  // nothing in the folder is vouched for
+  }
+  const LogView view(read, opened.checkpoint.size);
+  WalkReport walked = walk_log(view, opened.checkpoint.root, options);
+  for (std::size_t i = 0; i < past.size(); ++i) {
+    if (auto finding = judge_past(read, opened.checkpoint, past[i], older[i].where,
+                                  !walked.findings.empty())) {
+      report.findings.push_back(std::move(*finding));
+    }
+  }
+  std::ranges::move(walked.findings, std::back_inserter(report.findings));
+  report.records = walked.records;
+  report.first_ms = walked.first_ms;
+  report.last_ms = walked.last_ms;
+  return report;
+}
+
+}  // namespace cardvault::audit
