@@ -2,9 +2,6 @@
 """Limits are exact under a hundred parallel requests over TLS, and a kill resets none of them."""
 
 import collections
-import json
-import threading
-import time
 import unittest
 
 import vault_fixture
@@ -38,34 +35,7 @@ class Limits(unittest.TestCase):
         return answer.json()["cards"]
 
     def all_at_once(self, bodies, client="web", path="/v1/tokenize"):
-        """The answers to bodies that are sent at the same moment, each on a connection of its own."""
-        answers, start = [None] * len(bodies), threading.Barrier(len(bodies))
-
-        def run(number):
-            data = json.dumps(bodies[number]).encode()
-            head = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                    f"Content-Length: {len(data)}\r\n\r\n").encode()
-            with self.vault.connect(client) as connection:
-                start.wait(60)
-                connection.sendall(head + data)
-                answers[number] = vault_fixture.receive(connection)
-
-        threads = [threading.Thread(target=run, args=(n,)) for n in range(len(bodies))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertNotIn(None, answers)
-        return answers
-
-    def kill(self):
-        pid = self.vault.daemon_pid
-        self.vault.kill_daemon()
-        end = time.monotonic() + 15
-        while self.vault.daemon_pid == pid and time.monotonic() < end:
-            time.sleep(0.05)
-        for gate in vault_fixture.GATES:
-            self.vault.wait_ready(gate)
+        return self.vault.all_at_once(client, path, bodies)
 
     # --- customers ---
 
@@ -140,7 +110,7 @@ class Limits(unittest.TestCase):
         for number in range(PAN_BUDGET // 2):
             self.assertEqual(self.store(made_up_pan(number, "40000566"), customer).code,
                              "country_refused")
-        self.kill()
+        self.vault.kill_and_wait()
         for number in range(PAN_BUDGET // 2):  # known refusals are free
             self.assertEqual(self.store(made_up_pan(number, "40000566"), customer).code,
                              "country_refused")
@@ -148,7 +118,7 @@ class Limits(unittest.TestCase):
             self.assertEqual(self.store(made_up_pan(number, "40000566"), customer).code,
                              "country_refused")
         self.assertEqual(self.store(made_up_pan(1), customer).code, "pan_budget_exhausted")
-        self.kill()
+        self.vault.kill_and_wait()
         self.assertEqual(self.store(made_up_pan(1), customer).code, "pan_budget_exhausted")
 
     # --- reveals; one client's day: everything in one test ---
@@ -170,7 +140,7 @@ class Limits(unittest.TestCase):
                          {"shown": CARD_REVEALS, "reveal_budget_exhausted": 10 - CARD_REVEALS})
         self.assertEqual(self.left(), REVEALS - CARD_REVEALS)
         self.assertEqual(self.reveal(cards[1:4]), {"shown": 3})
-        self.kill()
+        self.vault.kill_and_wait()
         self.assertEqual(self.left(), REVEALS - CARD_REVEALS - 3)
         self.assertEqual(self.reveal(cards[:1]), {"reveal_budget_exhausted": 1})
         # What is left for the client, of which no card gives more than its share.
@@ -179,7 +149,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(self.reveal(attempts),
                          {"shown": rest, "reveal_budget_exhausted": len(attempts) - rest})
         self.assertEqual(self.left(), 0)
-        self.kill()
+        self.vault.kill_and_wait()
         self.assertEqual(self.left(), 0)
         self.assertEqual(self.reveal(cards[9:]), {"reveal_budget_exhausted": 1})
         shown = [e for e in self.vault.events(5000)

@@ -18,6 +18,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -151,6 +152,22 @@ class Vault:
     def kill_daemon(self):
         os.kill(self.daemon_pid, signal.SIGKILL)
 
+    def kill_and_wait(self):
+        """kill -9 of the daemon, until another one answers at every gate."""
+        pid = self.daemon_pid
+        self.kill_daemon()
+        end = time.monotonic() + 15
+        while self.daemon_pid == pid and time.monotonic() < end:
+            time.sleep(0.05)
+        for gate in GATES:
+            self.wait_ready(gate)
+
+    def configure(self, *settings):
+        """Sets keys as `--set` does, on the running vault."""
+        subprocess.run([sys.executable, os.path.join(ROOT, "systemd", "set_config.py"), self.dir, *settings],
+                       check=True)
+        self.tool("reload")
+
     def wait_ready(self, gate="web", timeout=30):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -270,6 +287,29 @@ class Vault:
                 raise
         # The gate had closed a connection that was kept.
         return self.request(client, method, path, body, headers, gate)
+
+    def all_at_once(self, client, path, bodies):
+        """The answers to bodies that are sent at the same moment, each on a connection of its own."""
+        answers, start = [None] * len(bodies), threading.Barrier(len(bodies))
+        self.context(client)  # the cache of contexts is not thread-safe
+
+        def run(number):
+            data = json.dumps(bodies[number]).encode()
+            head = (f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                    f"Content-Length: {len(data)}\r\n\r\n").encode()
+            with self.connect(client, timeout=60) as connection:
+                start.wait(60)
+                connection.sendall(head + data)
+                answers[number] = receive(connection)
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(len(bodies))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if None in answers:
+            raise AssertionError(f"{answers.count(None)} of {len(bodies)} got no answer")
+        return answers
 
     def raw(self, client, request, gate=None):
         """Sends bytes as they are on a connection of their own and reads one answer."""
