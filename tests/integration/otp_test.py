@@ -8,6 +8,7 @@ import re
 import time
 import unittest
 
+import certificates
 import vault_fixture
 from vault_fixture import made_up_pan, recipient
 
@@ -431,6 +432,35 @@ class Codes(unittest.TestCase):
     def test_web_tier_gets_no_clear_code(self):
         body = {"subject": self.subject(), "purpose": LOGIN, "clear": True}
         self.assert_code(self.vault.request("web", "POST", "/v1/otp/seal", body), 403, "permission_denied")
+
+    def test_clear_code_needs_its_permission_and_a_gate_that_allows_it(self):
+        client = "callcentre"
+        certificates.issue(self.vault.dir, client)
+        with open(self.vault.path("vault.toml"), encoding="utf-8") as file:
+            text = file.read()
+        for gate in ("web", "processor"):
+            text = text.replace(f'clients = ["{gate}"]', f'clients = ["{gate}", "{client}"]')
+        text = text.replace('permissions = ["detokenize",',
+                            'permissions = ["otp.seal", "otp.verify", "otp.clear", "detokenize",')
+        with open(self.vault.path("vault.toml"), "w", encoding="utf-8") as file:
+            file.write(text)
+        self.vault.tool("reload")
+        self.vault.tool("client", "add", client, "--cert", self.vault.path(f"{client}.pem"),
+                        "--permissions", "otp.seal,otp.verify,otp.clear")
+        subject = self.subject()
+        body = {"subject": subject, "purpose": LOGIN, "clear": True}
+        self.assert_code(self.vault.request(client, "POST", "/v1/otp/seal", body, gate="web"), 403,
+                         "permission_denied")
+        self.assert_code(self.vault.request("processor", "POST", "/v1/otp/seal", body), 403,
+                         "permission_denied")
+        self.assert_code(self.vault.request(client, "POST", "/v1/otp/seal", body,
+                                            {"Idempotency-Key": "clear-1"}, gate="processor"), 400,
+                         "invalid_idempotency_key")
+        answer = self.vault.request(client, "POST", "/v1/otp/seal", body, gate="processor")
+        self.assertEqual(sorted(answer.json()), ["code", "expires_at", "id", "resend_after"], answer)
+        self.assertEqual(self.vault.verify(subject, LOGIN, answer.json()["code"]).status, 200)
+        event = [e for e in self.vault.events(20) if e["op"] == "otp.seal"][-1]
+        self.assertEqual((event["actor"], event["details"]["clear"]), (f"client:{client}", "true"))
 
     def test_others_neither_seal_nor_verify(self):
         for client in ("processor", "auditor"):
