@@ -13,6 +13,15 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"status", &AdminService::status},
       {"doctor", &AdminService::doctor},
       {"key.list", &AdminService::key_list},
+      {"key.rotate", &AdminService::key_rotate},
+      {"key.adopt", &AdminService::key_adopt},
+      {"key.activate", &AdminService::key_activate},
+      {"key.statement", &AdminService::key_statement},
+      {"key.rewrap", &AdminService::key_rewrap},
+      {"key.retire", &AdminService::key_retire},
+      {"key.destroy", &AdminService::key_destroy},
+      {"key.keep", &AdminService::key_keep},
+      {"key.destroyed", &AdminService::key_destroyed},
       {"client.add", &AdminService::client_add},
       {"client.list", &AdminService::client_list},
       {"client.revoke", &AdminService::client_change},
@@ -43,7 +52,7 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
 }
 
 AdminService::AdminService(Vault& vault, std::function<std::string()> reload)
-    : vault_(vault), reload_(std::move(reload)) {}
+    : vault_(vault), reload_(std::move(reload)), rewrapper_(vault) {}
 
 std::string AdminService::Call::argument(std::string_view name) const {
   for (const auto& [key, value] : request.arguments) {

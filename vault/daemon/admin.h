@@ -12,9 +12,16 @@
 #include "protocol/wire/codec.h"
 #include "vault/core/index_fingerprints.h"
 #include "vault/daemon/config.h"
+#include "vault/daemon/rewrapper.h"
 #include "vault/daemon/vault.h"
 
 namespace cardvault::daemon {
+
+// An act on a key that is refused, and what to do instead.
+struct KeyRefusal {
+  base::Code code;
+  std::string text;
+};
 
 // Thread-safe. Every act is an event before its answer: actor "operator:NAME", gate "admin".
 class AdminService {
@@ -26,6 +33,10 @@ class AdminService {
 
   [[nodiscard]] wire::AdminAnswer run(wire::AdminRequest& request, const std::string& operator_name,
                                       const Emit& emit);
+  // What goes on without an operator: rows that were being moved when the vault stopped. Ends
+  // before the vault does.
+  void resume_background() { rewrapper_.resume(); }
+  void stop_background() { rewrapper_.stop(); }
   // Somebody connected who is no operator: recorded.
   void refuse_stranger(std::uint32_t uid);
 
@@ -43,6 +54,15 @@ class AdminService {
   wire::AdminAnswer status(const Call& call);
   wire::AdminAnswer doctor(const Call& call);
   wire::AdminAnswer key_list(const Call& call);
+  wire::AdminAnswer key_rotate(const Call& call);
+  wire::AdminAnswer key_adopt(const Call& call);
+  wire::AdminAnswer key_activate(const Call& call);
+  wire::AdminAnswer key_statement(const Call& call);
+  wire::AdminAnswer key_rewrap(const Call& call);
+  wire::AdminAnswer key_retire(const Call& call);
+  wire::AdminAnswer key_destroy(const Call& call);
+  wire::AdminAnswer key_keep(const Call& call);
+  wire::AdminAnswer key_destroyed(const Call& call);
   wire::AdminAnswer client_add(const Call& call);
   wire::AdminAnswer client_list(const Call& call);
   wire::AdminAnswer client_change(const Call& call);
@@ -80,6 +100,19 @@ class AdminService {
                                        const std::string& why);
   // Of the identifier that the call names. kInvalidCustomer; errors of Crypto.
   [[nodiscard]] base::Result<core::IndexFingerprints> customer_fingerprints(const Call& call);
+  // Why making or destroying a key is refused without the custodians' quorum: the one place that
+  // asks for it. Called inside the transaction, before it writes, with the key's label.
+  [[nodiscard]] base::Result<std::optional<KeyRefusal>> demand_quorum(const Call& call,
+                                                                      core::Transaction& tx,
+                                                                      const std::string& key);
+  // One change of the key register. `decide` sees the rows as they are, in the transaction, and may
+  // refuse; `done` is the event in any case. What it wrote is in use as soon as it is durable.
+  using KeyDecide = std::function<base::Result<std::optional<KeyRefusal>>(
+      core::Transaction&, const std::vector<core::KeyRow>&, core::Event&)>;
+  wire::AdminAnswer change_keys(core::Event done, const std::string& told, const KeyDecide& decide,
+                                const std::function<void()>& before_use = {});
+  [[nodiscard]] base::Result<core::KeyUse> key_use(core::KeyRef key);
+  [[nodiscard]] base::Result<std::int64_t> destruction_due(core::Reader& reader, core::KeyRef key);
   [[nodiscard]] core::Event event(const Call& call) const;
   // Records a read-only act, waits until it is durable.
   [[nodiscard]] base::Result<void> record(core::Event event);
@@ -90,6 +123,8 @@ class AdminService {
   const std::function<std::string()> reload_;
   std::mutex bin_mutex_;
   std::map<std::string, base::SecretBuffer> bin_uploads_;  // by operator
+  std::mutex keys_mutex_;                                  // one act on keys at a time
+  Rewrapper rewrapper_;
 };
 
 }  // namespace cardvault::daemon

@@ -2,6 +2,7 @@
 #include "hsm/error.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/key_findings.h"
 
 namespace cardvault::daemon {
 
@@ -86,8 +87,11 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
     const auto& meter = vault_.services().invocations;
     if (meter.used(key) >= meter.limit() / 10 * 9) {
       find("warning", core::key_label(key) + " is near its 2^32 encryptions (SP 800-38D)",
-           "rotate the key");
+           "`cardvault key rotate " + std::string(core::key_purpose_name(purpose)) + "`");
     }
+  }
+  for (auto& row : examine_keys(vault_, rewrapper_.status())) {
+    answer.rows.push_back(std::move(row));
   }
   for (auto& row :
        examine_recipients(*vault_.services().recipients.all(), vault_.clock().now_ms())) {

@@ -1,4 +1,4 @@
-// Verbs about the vault as a whole: status, keys, log, backup.
+// Verbs about the vault as a whole: status, log, backup.
 #include <sys/stat.h>
 
 #include <chrono>
@@ -18,20 +18,6 @@ namespace {
 constexpr std::uint64_t kTailLines = 200;  // of a frame: an event is well below 4 KiB
 constexpr auto kFollowPause = std::chrono::milliseconds(300);
 
-std::string_view state_name(core::KeyState state) {
-  switch (state) {
-    case core::KeyState::kActive:
-      return "active";
-    case core::KeyState::kDecryptOnly:
-      return "decrypt only";
-    case core::KeyState::kRetired:
-      return "retired";
-    case core::KeyState::kDestroyed:
-      return "destroyed";
-  }
-  return "";
-}
-
 }  // namespace
 
 wire::AdminAnswer AdminService::status(const Call& call) {
@@ -49,22 +35,6 @@ wire::AdminAnswer AdminService::status(const Call& call) {
                  {"bin rows", std::to_string(vault_.services().bins.load()->size())},
                  {"data", vault_.config().data_dir}};
   for (const std::string& note : ready.notes) answer.rows.push_back({"note", note});
-  return answer;
-}
-
-wire::AdminAnswer AdminService::key_list(const Call& call) {
-  if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  auto reader = vault_.store().make_reader();
-  if (!reader) return failed(reader.error());
-  const auto keys = (*reader)->keys();
-  if (!keys) return failed(keys.error());
-  wire::AdminAnswer answer;
-  answer.columns = {"key", "state", "kcv", "created", "invocations reserved"};
-  for (const core::KeyRow& row : *keys) {
-    answer.rows.push_back({core::key_label(row.key), std::string(state_name(row.state)), row.kcv,
-                           base::format_time(row.created_ms),
-                           std::to_string(row.invocations_reserved)});
-  }
   return answer;
 }
 

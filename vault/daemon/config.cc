@@ -8,6 +8,7 @@
 #include "vault/audit/verifier_key.h"
 #include "vault/daemon/admin_approvals.h"
 #include "vault/daemon/config_codes.h"
+#include "vault/daemon/config_keys.h"
 #include "vault/daemon/config_section.h"
 
 namespace cardvault::daemon {
@@ -145,9 +146,9 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 }
 
 Config from_table(const toml::table& root, const std::string& path) {
-  static const std::set<std::string_view> kSections = {"vault",  "hsm",  "policy",   "limits",
-                                                       "reveal", "otp",  "attempts", "secrets",
-                                                       "clock",  "gate", "admin",    "audit"};
+  static const std::set<std::string_view> kSections = {
+      "vault",   "hsm",   "policy", "limits", "reveal", "otp", "attempts",
+      "secrets", "clock", "gate",   "admin",  "audit",  "keys"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -193,6 +194,7 @@ Config from_table(const toml::table& root, const std::string& path) {
 
   Section clock(sub_table(root, "clock", path), "clock", path);
   config.max_offline_ms = clock.number("max_offline_days", 30, 3650) * kDayMs;
+  config.keys = read_keys(root, path);
   clock.refuse_unknown();
   config.audit = read_audit(root, path, config.data_dir);
   read_lists(root, path, config);

@@ -52,6 +52,10 @@ class Engine {
   // While it is on, every request is refused with kSealed.
   void seal(bool on) noexcept { sealed_ = on; }
 
+  // Makes the next block of encryptions durable where one is needed: after each batch of requests,
+  // and for who encrypts without a request. Any thread; doesn't wait.
+  void reserve_invocations();
+
   // A request of `gate`'s client. ReadyCheck and Flood are not for the engine.
   void submit(const core::Ceiling& gate, wire::GateRequest request, Reply reply);
 
@@ -63,8 +67,6 @@ class Engine {
               const core::Caller& caller, std::string_view operation, core::Failure failure,
               Reply reply);
   void enqueue(std::unique_ptr<core::Operation> operation, std::string_view name, Reply reply);
-  void reserve_invocations();
-
   core::Services& services_;
   core::Committer& committer_;
   Metrics& metrics_;

@@ -6,6 +6,7 @@
 #include "vault/core/cards.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
+#include "vault/daemon/key_states.h"
 
 namespace cardvault::daemon {
 
@@ -44,6 +45,7 @@ void Housekeeping::run() {
 void Housekeeping::round(unsigned second) {
   watch_clock();
   watch_keys();
+  watch_periods();
   set_gauges();
   if (second % kFloodSeconds == 0) {
     vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
@@ -113,6 +115,21 @@ void Housekeeping::watch_keys() {
       vault_.alarm("key_nearly_exhausted", {{"key", label}});
     }
   }
+}
+
+void Housekeeping::watch_periods() {
+  const std::int64_t now = vault_.clock().now_ms();
+  std::vector<std::pair<std::string, double>> left;
+  for (const core::KeyRow& row : *vault_.key_rows()) {
+    const auto end = period_end_ms(row, vault_.config().keys);
+    if (!end) continue;
+    const std::string label = core::key_label(row.key);
+    left.emplace_back(label, static_cast<double>(*end - now) / 1000);
+    if (*end <= now && warned_keys_.insert("period of " + label).second) {
+      vault_.alarm("cryptoperiod_over", {{"key", label}});
+    }
+  }
+  vault_.metrics().key_period_gauges(left);
 }
 
 void Housekeeping::set_gauges() {

@@ -26,6 +26,7 @@ class Housekeeping {
   void sweep_codes();
   void watch_clock();
   void watch_keys();
+  void watch_periods();
   void set_gauges();
 
   Vault& vault_;

@@ -49,6 +49,7 @@ class Daemon {
       links_.emplace_back(gate, vault_.engine(), vault_.floods(), vault_.outboxes(),
                           [this] { return vault_.ready(); });
     }
+    admin_.resume_background();
     base::log(base::Level::kNotice, "cardvaultd is ready");
   }
 
@@ -56,6 +57,7 @@ class Daemon {
   ~Daemon() {
     for (GateLink& link : links_) link.stop_reading();
     server_.reset();
+    admin_.stop_background();
     housekeeping_.reset();
     vault_.announce({vault_.system_event("stop")});
     vault_.stop();

@@ -33,6 +33,11 @@ struct Metrics::Impl {
           .Name("cardvault_key_invocations_used")
           .Help("GCM invocations used or reserved of 2^32, by key")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& periods =
+      prometheus::BuildGauge()
+          .Name("cardvault_key_cryptoperiod_seconds")
+          .Help("Seconds until an active key's cryptoperiod ends; below 0: it has")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& recipients =
       prometheus::BuildGauge()
           .Name("cardvault_recipient_certificate_seconds")
@@ -43,8 +48,26 @@ struct Metrics::Impl {
   std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
-  std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges;
+  std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges;
 };
+
+namespace {
+
+// A family's gauges become these and no others.
+void replace(prometheus::Family<prometheus::Gauge>& family, const char* label,
+             std::map<std::string, prometheus::Gauge*, std::less<>>& gauges,
+             const std::vector<std::pair<std::string, double>>& values) {
+  auto stale = std::exchange(gauges, {});
+  for (const auto& [name, value] : values) {
+    prometheus::Gauge& gauge = family.Add({{label, name}});
+    gauge.Set(value);
+    gauges.emplace(name, &gauge);
+    stale.erase(name);
+  }
+  for (const auto& [name, gauge] : stale) family.Remove(gauge);
+}
+
+}  // namespace
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
@@ -87,16 +110,14 @@ void Metrics::key_gauge(std::string_view key, double invocations_used) {
   impl_->invocations.Add({{"key", std::string(key)}}).Set(invocations_used);
 }
 
+void Metrics::key_period_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
+  const std::scoped_lock lock(impl_->mutex);
+  replace(impl_->periods, "key", impl_->period_gauges, seconds_left);
+}
+
 void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
   const std::scoped_lock lock(impl_->mutex);
-  auto stale = std::exchange(impl_->recipient_gauges, {});
-  for (const auto& [name, seconds] : seconds_left) {
-    prometheus::Gauge& gauge = impl_->recipients.Add({{"recipient", name}});
-    gauge.Set(seconds);
-    impl_->recipient_gauges.emplace(name, &gauge);
-    stale.erase(name);
-  }
-  for (const auto& [name, gauge] : stale) impl_->recipients.Remove(gauge);
+  replace(impl_->recipients, "recipient", impl_->recipient_gauges, seconds_left);
 }
 
 std::string Metrics::text() const {

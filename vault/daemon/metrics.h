@@ -25,6 +25,9 @@ class Metrics {
   // A name of its own, e.g. "cardvault_ready".
   void gauge(const char* name, const char* help, double value);
   void key_gauge(std::string_view key, double invocations_used);
+  // How long each active key's cryptoperiod still lasts; those not named any more are dropped, as
+  // of the next.
+  void key_period_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   // How long each recipient's certificate still lasts; those not named any more are dropped.
   void recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   [[nodiscard]] std::string text() const;

@@ -10,6 +10,7 @@
 #include "protocol/wire/codec.h"
 #include "vault/base/log.h"
 #include "vault/daemon/announcement.h"
+#include "vault/daemon/key_states.h"
 #include "vault/daemon/stored_state.h"
 #include "vault/seal/jose_sealer.h"
 
@@ -106,9 +107,10 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
   options.on_recovered = [this] {
     // A failed group may be durable all the same: a client revoked in it must be so in memory too.
     // Counters of reveals may hold some whose events were lost: that errs on the safe side.
-    auto reader = store_->make_reader();
     try {
-      load_images(*must(std::move(reader), "the database can't be read"));
+      const auto reader = must(store_->make_reader(), "the database can't be read");
+      load_images(*reader);
+      set_key_rows(must(reader->keys(), "the key registry can't be read"));
     } catch (const StartupError& error) {
       base::log(base::Level::kError, "clients and recipients could not be read again",
                 {{"why", error.what()}});
@@ -130,9 +132,13 @@ std::unique_ptr<core::VaultClock> Vault::open_clock() {
 }
 
 std::unique_ptr<hsm::TokenCrypto> Vault::open_token() {
+  const auto reader = must(store_->make_reader(), "the database can't be read");
+  const auto rows = must(reader->keys(), "the key registry can't be read");
   return hsm::TokenCrypto::open(
-      config_.hsm, {.on_change = [this](const hsm::HsmEvent& change) { token_changed(change); },
-                    .on_stuck = [this](std::chrono::milliseconds age) { token_stuck(age); }});
+      config_.hsm,
+      {.on_change = [this](const hsm::HsmEvent& change) { token_changed(change); },
+       .on_stuck = [this](std::chrono::milliseconds age) { token_stuck(age); }},
+      destroyed_keys(rows));
 }
 
 void Vault::token_changed(const hsm::HsmEvent& change) {
@@ -259,6 +265,7 @@ std::vector<std::string> Vault::apply(const Config& config) {
   if (config.audit != config_.audit) {
     notes.emplace_back("[audit] changes with a restart only");
   }
+  if (config.keys != config_.keys) notes.emplace_back("[keys] changes with a restart only");
   if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
     notes.emplace_back("[admin] changes with a restart only");
   }

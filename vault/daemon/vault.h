@@ -62,6 +62,14 @@ class Vault {
   void alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details = {});
   [[nodiscard]] core::Event system_event(std::string operation) const;
 
+  // The key register as it was last committed.
+  [[nodiscard]] std::shared_ptr<const std::vector<core::KeyRow>> key_rows() const {
+    return key_rows_.load();
+  }
+  // From now on the register is this, and its keys are in use. On the committer's thread, in the
+  // order of the commits.
+  void set_key_rows(std::vector<core::KeyRow> rows);
+
   // Refuses requests while the published log can't be continued; why() is told by readyz and
   // doctor.
   void seal(std::string why);
@@ -98,6 +106,8 @@ class Vault {
   core::RevealBudget reveals_;
   core::InvocationMeter invocations_;
   core::ActiveKeys keys_;
+  base::Snapshot<std::vector<core::KeyRow>> key_rows_{
+      std::make_shared<const std::vector<core::KeyRow>>()};
   core::IdempotencyGuard idempotency_;
   core::MissGuard misses_;
   core::CustomerCache customers_;

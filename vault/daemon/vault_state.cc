@@ -5,6 +5,7 @@
 #include "vault/audit/event_codec.h"
 #include "vault/base/log.h"
 #include "vault/core/text_form.h"
+#include "vault/daemon/key_states.h"
 #include "vault/daemon/stored_state.h"
 #include "vault/daemon/vault.h"
 
@@ -36,9 +37,16 @@ void Vault::load_keys(core::Reader& reader) {
                          " which the database says it has: this is another token, or the key was "
                          "destroyed. Run `cardvault doctor`");
     }
+    const std::string kcv = crypto_->kcv(row.key);
+    if (!kcv.empty() && !row.kcv.empty() && kcv != row.kcv) {
+      throw StartupError("the token's key " + core::key_label(row.key) + " has the check value " +
+                         kcv + ", and the database says " + row.kcv +
+                         ": it is another key under the same label, on another token or restored "
+                         "wrongly. Nothing was changed; give the vault its own token back");
+    }
     invocations_.load(row.key, row.invocations_reserved);
-    if (row.state == core::KeyState::kActive) keys_.set(row.key);
   }
+  set_key_rows(rows);
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     if (keys_.get(purpose).version == 0) {
       throw StartupError("the vault has no active key " +
@@ -46,6 +54,11 @@ void Vault::load_keys(core::Reader& reader) {
                          ": make the vault with `cardvault init`");
     }
   }
+}
+
+void Vault::set_key_rows(std::vector<core::KeyRow> rows) {
+  use_keys(rows, keys_);
+  key_rows_.store(std::make_shared<const std::vector<core::KeyRow>>(std::move(rows)));
 }
 
 void Vault::load_budgets(core::Reader& reader) {
