@@ -48,7 +48,7 @@ TEST(Share, EveryFlippedBitIsNoticed) {
 
 TEST(Share, DigestDependsOnLabelAndValue) {
   std::set<std::string> seen;
-  for (const std::uint8_t generation : {1, 2}) {
+  for (const std::uint8_t generation : {std::uint8_t{1}, std::uint8_t{2}}) {
     for (const Share& one : shares(generation)) seen.insert(hex(share_digest(one)));
   }
   Share renamed = std::move(shares()[0]);
