@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""One second after the last answer no full card number is in the memory of any process of the vault
-or in any of its files, and no customer's identifier in a file: whatever was asked before, and
-however it ended."""
+"""One second after the last answer no full card number, code or password is in the memory of any
+process of the vault or in any of its files, and no customer's identifier in a file: whatever was
+asked before, and however it ended."""
 
+import base64
 import collections
 import contextlib
 import os
@@ -21,7 +22,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import vault_fixture  # noqa: E402
 from scanner import Scanner, forms_of  # noqa: E402
 
-SETTINGS = ("limits.rate_per_s=0", "limits.queue=8", "reveal.client_per_hour=0",
+SETTINGS = ("limits.rate_per_s=0", "otp.resend_s=0", "secrets.argon2_memory_kib=1024",
+            "limits.queue=8", "reveal.client_per_hour=0",
             "reveal.client_per_day=0", "reveal.card_per_day=0")
 FOREIGN = "40000566"  # the demo's BIN of another country
 UNKNOWN = "48000000"  # in no row of the demo's table
@@ -34,6 +36,7 @@ class Numbers:
         self.stage = ""
         self.pans = {}  # pan -> stage
         self.customers = []
+        self.secrets = {}  # passwords and codes -> stage
         self._free = random.SystemRandom().sample(range(1_000_000, 10_000_000), 20_000)
 
     def pan(self, prefix="41111111"):
@@ -51,6 +54,11 @@ class Numbers:
     def customer(self):
         made = "customer-" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=16))
         self.customers.append(made)
+        return made
+
+    def password(self):
+        made = "passwort-" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=16))
+        self.secrets[made] = self.stage
         return made
 
     def card(self):
@@ -116,6 +124,50 @@ class Session:
         self.ask("web", "POST", f"/v1/tokens/{self.tokens[1]}/freeze")
         for token in self.tokens[:2]:
             self.ask("processor", "POST", "/v1/detokenize", {"token": token, "purpose": "payment"})
+
+    def codes(self):
+        gateway = self.vault.recipient("sms-gateway")
+        for index in range(8):
+            subject = self.numbers.customer()
+            payment = {"amount": index + 1, "currency": "KZT", "payee": "shop"} if index % 2 else None
+            purpose = "confirm_transaction" if payment else "verify_login"
+            body = {"subject": subject, "purpose": purpose, "recipient": "sms-gateway", "digits": 10}
+            body |= {"context": payment} if payment else {}
+            answer = self.ask("web", "POST", "/v1/otp/seal", body)
+            code = gateway.open(answer.json()["sealed"], vault_fixture.recipient.OTP)["code"]
+            self.numbers.secrets[code] = self.numbers.stage
+            body = {"subject": subject, "purpose": purpose, "code": code[:-1] + "x"}
+            body |= {"context": payment} if payment else {}
+            for sent in (code[:-1] + "x", code[::-1], code, code):  # malformed, wrong, right, used
+                self.ask("web", "POST", "/v1/otp/verify", body | {"code": sent})
+
+    def passwords(self):
+        for index in range(10):
+            subject, first = self.numbers.customer(), self.numbers.password()
+            body = {"subject": subject, "kind": "password"}
+            for act, sent in (("enroll", first), ("verify", first), ("verify", self.numbers.password()),
+                              ("change", self.numbers.password()), ("change", first + "\x07")):
+                self.ask("web", "POST", f"/v1/secrets/{act}", body | {"secret": sent})
+            self.vault.prove(subject, "change_password")
+            second = self.numbers.password()
+            for act in ("change", "verify"):
+                self.ask("web", "POST", f"/v1/secrets/{act}", body | {"secret": second})
+            self.ask("web", "POST", "/v1/secrets/enroll", f'{{"subject":"{subject}","secret":"{second}"')
+            escaped = "".join(f"\\u00{ord(c):02x}" for c in second)
+            self.ask("web", "POST", "/v1/secrets/verify",
+                     f'{{"subject":"{subject}","kind":"password","secret":"{escaped}"}}')
+
+    def seal_cards(self):
+        for index in range(10):
+            card = self.numbers.card()
+            token = self.ask("web", "POST", "/v1/tokenize", card).json()["token"]
+            payment = {"amount": index + 1, "currency": "KZT", "payee": "shop"}
+            body = {"token": token, "purpose": "payment", "recipient": "acquirer", "context": payment}
+            self.ask("web", "POST", "/v1/detokenize", body)
+            self.vault.prove(card["customer"], "confirm_transaction", payment)
+            sealed = self.ask("web", "POST", "/v1/detokenize", body).json()["sealed"]
+            claims = self.vault.recipient("acquirer").open(sealed, vault_fixture.recipient.CARD)
+            assert claims["pan"] == card["pan"]
 
     def refuse(self):
         new = self.numbers
@@ -276,7 +328,7 @@ class Control(unittest.TestCase):
 
     def test_planted_numbers_are_found(self):
         numbers = Numbers()
-        pans = [numbers.pan() for _ in range(6)]
+        pans = [numbers.pan() for _ in forms_of(numbers.pan())]
         scanner = Scanner([*pans, numbers.pan()])
         planted = [forms_of(pan)[name] for pan, name in zip(pans, forms_of(pans[0]))]
         holder = subprocess.Popen(
@@ -301,12 +353,13 @@ class Control(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for name, content in {**forms_of(pan), "head": pan[:12].encode() + b"xxxx",
                                   "tail": b"xxxxxx" + pan[6:].encode(), "id": f"..{somebody}..".encode(),
+                                  "claims": base64.urlsafe_b64encode(f'{{"sub":"{somebody}"}}'.encode()),
                                   "masked": f"{pan[:6]}******{pan[-4:]} {pan[:8]}".encode()}.items():
                 with open(os.path.join(folder, name), "wb") as file:
                     file.write(b"\0" * 100 + content + b"\0" * 100)
             hits, count = scanner.files(folder)
-        self.assertEqual(count, 10)
-        self.assertEqual({hit.where for hit in hits}, {*forms_of(pan), "head", "tail", "id"})
+        self.assertEqual(count, 14)
+        self.assertEqual({hit.where for hit in hits}, {*forms_of(pan), "head", "tail", "id", "claims"})
 
 
 class Residue(unittest.TestCase):
@@ -316,7 +369,8 @@ class Residue(unittest.TestCase):
         cls.numbers = Numbers()
         cls.session = session = Session(cls.vault, cls.numbers)
         cls.in_memory = []
-        session.run(session.tokenize, session.reveal, session.refuse, session.refuse_http,
+        session.run(session.tokenize, session.reveal, session.codes, session.passwords,
+                    session.seal_cards, session.refuse, session.refuse_http,
                     session.abort, session.reset_during_answer, session.overload, session.lose_token)
         cls.scan_memory()  # before the restart, which gives cardvaultd a new one
         session.run(session.restart)
@@ -332,13 +386,16 @@ class Residue(unittest.TestCase):
     def scan_memory(cls):
         time.sleep(1)
         if os.geteuid() == 0:
-            scanner = Scanner(cls.numbers.pans)
+            scanner = Scanner(cls.numbers.pans, cls.numbers.secrets)
             for name, pid in cls.pids():
                 cls.in_memory += scanner.process(pid, name)
 
+    def stage_of(self, secret):
+        return self.numbers.pans.get(secret) or self.numbers.secrets.get(secret, "a customer")
+
     def assert_clean(self, hits):
         if hits:
-            stages = collections.Counter((self.numbers.pans.get(hit.secret, "a customer"), hit.form,
+            stages = collections.Counter((self.stage_of(hit.secret), hit.form,
                                           hit.where) for hit in hits)
             lines = [f"{count} x {stage}: {form} in {where}"
                      for (stage, form, where), count in stages.most_common(40)]
@@ -346,7 +403,9 @@ class Residue(unittest.TestCase):
 
     def test_every_stage_did_what_it_is_for(self):
         reached = set(self.session.statuses)
-        for wanted in (("tokenize", 200), ("reveal", 200), ("reveal", 423), ("refuse", 422),
+        for wanted in (("tokenize", 200), ("reveal", 200), ("reveal", 423), ("codes", 200), ("codes", 400),
+                       ("codes", 403), ("passwords", 204), ("passwords", 200), ("passwords", 403),
+                       ("passwords", 400), ("seal_cards", 200), ("seal_cards", 403), ("refuse", 422),
                        ("refuse", 400), ("refuse", 403), ("refuse", 429), ("refuse_http", 411),
                        ("refuse_http", 413), ("refuse_http", 200), ("overload", 200),
                        ("overload", 503), ("lose_token", 503), ("restart", 200), ("restart", 503)):
@@ -364,7 +423,8 @@ class Residue(unittest.TestCase):
             self.assertEqual(core.split()[4:6], ["0", "0"], name)
 
     def test_files_are_clean(self):
-        hits, count = Scanner(self.numbers.pans, self.numbers.customers).files(self.vault.dir)
+        texts = [*self.numbers.customers, *self.numbers.secrets]
+        hits, count = Scanner(self.numbers.pans, texts).files(self.vault.dir)
         self.assertGreater(count, 20)
         self.assert_clean(hits)
 

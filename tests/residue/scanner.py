@@ -1,6 +1,7 @@
 """Finds card numbers in the memory of processes and in files, in every form in which one may lie
 about, and pieces of one that would give it away."""
 
+import base64
 import os
 import re
 
@@ -8,6 +9,13 @@ CHUNK = 8 << 20
 OVERLAP = 256
 HEAD, TAIL = 12, 10  # digits at an end that are more than PCI DSS 3.4.1 lets show
 DIGIT_RUN = re.compile(rb"[0-9]{%d,}" % TAIL)
+
+
+def base64url_forms(text):
+    """What of its base64url doesn't hang on what stands before and behind it, at each alignment."""
+    for before in range(3):
+        encoded = base64.urlsafe_b64encode(b"\0" * before + text.encode()).decode()
+        yield encoded[-(-before * 8 // 6):(before + len(text)) * 8 // 6].encode()
 
 
 def forms_of(pan):
@@ -19,7 +27,7 @@ def forms_of(pan):
         "UTF-16": pan.encode("utf-16-le"),
         "packed BCD": bytes.fromhex(pan),
         "values of digits": bytes(int(digit) for digit in pan),
-    }
+    } | {f"base64url {n}": form for n, form in enumerate(base64url_forms(pan))}
 
 
 class Hit:
@@ -44,6 +52,8 @@ class Scanner:
                 self.forms.setdefault(begin, {})[form] = (pan, name)
         for text in texts:
             self.forms.setdefault(text[:8].encode(), {})[text.encode()] = (text, "identifier")
+            for n, form in enumerate(base64url_forms(text)):
+                self.forms.setdefault(form[:8], {})[form] = (text, f"base64url {n}")
             wide = text.encode("utf-16-le")
             self.forms.setdefault(wide[:16], {})[wide] = (text, "identifier in UTF-16")
 
