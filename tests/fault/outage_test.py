@@ -289,6 +289,35 @@ class Clock(unittest.TestCase):
         self.assertEqual(times, sorted(times), "time went back")
 
 
+class Reboot(unittest.TestCase):
+    """The kernel's boot id is what tells a reboot from a restart; here the vault's note of it changes."""
+
+    def test_a_reboot_voids_open_codes_and_begins_locks_anew(self):
+        vault = vault_fixture.Vault(settings=[*traffic.UNLIMITED, "otp.resend_s=0"])
+        self.addCleanup(vault.close)
+        locked, waiting, login = "+77050000001", "+77050000002", "verify_login"
+        for _ in range(3):
+            self.assertEqual(vault.verify(locked, login, "000000").status, 403)
+        code = vault.code(waiting, login)
+        time.sleep(1.1)  # so that some of the lock is over, in whole seconds
+        vault.down()
+        vault.up()  # a restart changes nothing
+        left = int(vault.verify(locked, login, "000000").headers["Retry-After"])
+        self.assertLess(left, 900)
+        vault.down()
+        with contextlib.closing(sqlite3.connect(vault.path("data", "vault.db"))) as database:
+            changed = database.execute("UPDATE named_values SET value = ? WHERE name = 'boot_id'",
+                                       (b"another boot",)).rowcount
+            database.commit()
+        self.assertEqual(changed, 1)
+        vault.up()
+        again = vault.verify(locked, login, "000000")
+        self.assertEqual(again.status, 423, again)
+        self.assertGreater(int(again.headers["Retry-After"]), left)
+        self.assertEqual(vault.verify(waiting, login, code).status, 403, "the code outlived a reboot")
+        self.assertEqual(len(events(vault, "reboot", "ok")), 1)
+
+
 @unittest.skipIf(os.geteuid() != 0, "only root can mount a small file system")
 class DiskFull(unittest.TestCase):
     tokenize, reveal = Outages.tokenize, Outages.reveal
