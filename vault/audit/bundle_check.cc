@@ -19,13 +19,13 @@ Finding missing_file(const LogView& view, std::uint64_t index, const FoundFile& 
 // Looks at an event, whose record is as its hash says.
 class Trail {
  public:
-  Trail(EventTrail& trail, const std::string& file, std::vector<Finding>& findings)
-      : trail_(trail), file_(file), findings_(findings) {}
+  Trail(EventTrail& trail, const std::string& file, bool trusted, std::vector<Finding>& findings)
+      : trail_(trail), file_(file), trusted_(trusted), findings_(findings) {}
 
   void look(std::uint64_t record, std::string_view entry, std::uint64_t offset) {
     const auto head = check_event(entry);
     if (!head) {
-      findings_.push_back({Fault::kMalformed, record, file_,
+      findings_.push_back({trusted_ ? Fault::kMalformed : Fault::kRewritten, record, file_,
                            offset + static_cast<std::uint64_t>(head.error().number),
                            "the record is no event in the form of this log"});
       return;
@@ -47,6 +47,7 @@ class Trail {
   }
   EventTrail& trail_;
   const std::string& file_;
+  const bool trusted_;
   std::vector<Finding>& findings_;
 };
 
@@ -73,7 +74,7 @@ std::optional<Finding> judge_time(std::int64_t before_ms, std::int64_t after_ms,
 }
 
 EventTrail check_bundle(const LogView& view, std::uint64_t index,
-                        std::span<const std::optional<Hash>> hashes, bool diagnose,
+                        std::span<const std::optional<Hash>> hashes, bool trusted, bool diagnose,
                         std::vector<Finding>& findings) {
   EventTrail events;
   const FoundFile file = view.bundle(index);
@@ -82,7 +83,7 @@ EventTrail check_bundle(const LogView& view, std::uint64_t index,
     return events;
   }
   BundleReader entries(*file.bytes);
-  Trail trail(events, file.path, findings);
+  Trail trail(events, file.path, trusted, findings);
   for (std::size_t i = 0; i < hashes.size(); ++i) {
     const std::uint64_t record = index * kTileWidth + i, offset = entries.offset();
     const auto entry = entries.next();

@@ -27,12 +27,13 @@ struct EventTrail {
                                                 std::uint64_t record, const std::string& file,
                                                 std::uint64_t offset);
 
-// `hashes`: what the tile says, nullopt where that is not known, which is then not compared. With
-// `diagnose`, the first difference is looked into, which can take a second; else it is only named.
-// At most one difference of hashes is reported. Thread-safe when the view is.
+// `hashes`: what the tile says, nullopt where that is not known, which is then not compared;
+// `trusted`: they are the logged ones. With `diagnose`, the first difference is looked into, which
+// can take a second; else it is only named. At most one difference of hashes is reported.
+// Thread-safe when the view is.
 [[nodiscard]] EventTrail check_bundle(const LogView& view, std::uint64_t index,
-                                      std::span<const std::optional<Hash>> hashes, bool diagnose,
-                                      std::vector<Finding>& findings);
+                                      std::span<const std::optional<Hash>> hashes, bool trusted,
+                                      bool diagnose, std::vector<Finding>& findings);
 
 // What happened in a bundle whose record number `at`, counted in it, is the first that differs from
 // the right hash.

@@ -137,6 +137,10 @@ class Diagnosis {
                                      : say(Fault::kInserted, which + " stands here once more");
     }
     const auto instead = view_.record(head->seq);
+    if (alone && at_ + 1 == right_.size() && head->seq == record(at_) + 1 && instead &&
+        leaf_hash(*instead) == view_.record_hash(head->seq + 1)) {
+      return say(Fault::kMissing, missing(1));  // the last of this file: all after it moved up
+    }
     const bool swapped = instead && right_[at_] && leaf_hash(*instead) == *right_[at_];
     const std::string what =
         all ? "the file holds the records from " + std::to_string(head->seq) + " on"

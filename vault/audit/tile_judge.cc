@@ -1,5 +1,6 @@
 #include "vault/audit/tile_judge.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace cardvault::audit {
@@ -167,7 +168,11 @@ TileJudge::Edge TileJudge::edge(const Hash& root, std::vector<Finding>& findings
     const auto hashes = all_of(edge[level].hashes);
     complete = complete && hashes;
     if (!hashes) {
-      findings.push_back({Fault::kTruncated, first_record(level, index), files[level].path, 0,
+      const auto gap = static_cast<std::uint64_t>(
+          std::ranges::find_if_not(edge[level].hashes, &std::optional<Hash>::has_value) -
+          edge[level].hashes.begin());
+      findings.push_back({Fault::kTruncated, (index * kTileWidth + gap) << (kTileHeight * level),
+                          files[level].path, gap * sizeof(Hash),
                           "the hashes at the log's end, and what they are of, are not there"});
     } else if (auto finding = diagnose_tile(view_, level, index, files[level], *hashes)) {
       findings.push_back(std::move(*finding));

@@ -31,6 +31,7 @@ struct Job {
 struct Outcome {
   std::vector<Finding> findings;
   EventTrail trail;
+  std::string first_file;  // of records
   std::uint64_t first_record = 0, records = 0;
 };
 
@@ -44,12 +45,13 @@ Outcome work_on(const LogView& view, const TileJudge& judge, const Job& job) {
     const std::size_t before = outcome.findings.size();
     const JudgedTile judged =
         job.last ? *job.last : judge.full(0, tile, job.roots[i], job.trusted, outcome.findings);
-    const EventTrail trail =
-        check_bundle(view, tile, judged.hashes, diagnosed < kDiagnosesOfJob, outcome.findings);
+    const EventTrail trail = check_bundle(view, tile, judged.hashes, judged.trusted,
+                                          diagnosed < kDiagnosesOfJob, outcome.findings);
     outcome.records += judged.hashes.size();
+    const std::string path = bundle_path(tile, judged.hashes.size());
+    if (i == 0) outcome.first_file = path;
     if (trail.any && outcome.trail.any) {
       const std::uint64_t record = tile * kTileWidth;
-      const std::string path = bundle_path(tile, judged.hashes.size());
       for (auto finding :
            {judge_shift(outcome.trail.last_shift, trail.first_shift, record, path, 0),
             judge_time(outcome.trail.last_ms, trail.first_ms, record, path, 0)}) {
@@ -88,7 +90,7 @@ class Sequel {
     for (Finding& finding : outcome.findings) keep(std::move(finding));
     const EventTrail& trail = outcome.trail;
     if (!trail.any) return;
-    const std::string path = bundle_path(outcome.first_record / kTileWidth, kTileWidth);
+    const std::string& path = outcome.first_file;
     if (auto finding = judge_shift(shift_, trail.first_shift, outcome.first_record, path, 0)) {
       keep(std::move(*finding));
     }
@@ -264,7 +266,10 @@ WalkReport walk_log(const LogView& view, const Hash& root, const WalkOptions& op
     crew.finish();
   }
   std::ranges::move(of_records, std::back_inserter(report.findings));
-  std::ranges::stable_sort(report.findings, {}, &Finding::record);
+  // Records that were changed before hashes that were, over records that are as they were.
+  std::ranges::stable_sort(report.findings, {}, [](const Finding& finding) {
+    return std::pair(!finding.file.starts_with("tile/entries/"), finding.record);
+  });
   return report;
 }
 

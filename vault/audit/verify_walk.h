@@ -16,7 +16,7 @@ struct WalkOptions {
 };
 
 struct WalkReport {
-  std::vector<Finding> findings;  // by record
+  std::vector<Finding> findings;  // of records, then of hashes, each by record
   std::uint64_t records = 0;      // looked at
   std::int64_t first_ms = 0, last_ms = 0;
 };

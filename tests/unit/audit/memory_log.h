@@ -1,0 +1,71 @@
+// A published log in memory, whose writing can fail at any step, and a vault's key for it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/fakes/fake_crypto.h"
+#include "vault/audit/log_writer.h"
+#include "vault/audit/verify.h"
+
+namespace cardvault::audit {
+
+// Files as a disk keeps them: what is put is seen after sync(), each file as a whole.
+class MemoryFiles final : public LogFiles {
+ public:
+  base::Result<std::optional<std::string>> read(const std::string& path) override;
+  base::Result<void> put(const std::string& path, std::string_view bytes) override;
+  base::Result<void> sync() override;
+  base::Result<void> remove_folder(const std::string& path) override;
+
+  // The step (a put, each file of a sync, a removal) with that number, from now on, fails; a sync
+  // that fails leaves a random part of its files seen. 0: the next; -1: none does.
+  void fail_at(int step) { until_failure_ = step; }
+  [[nodiscard]] int steps() const { return steps_; }
+  [[nodiscard]] ReadFile reader();
+
+  std::map<std::string, std::string> files;
+  std::mt19937 chance{1};
+
+ private:
+  [[nodiscard]] bool step_fails();
+  std::vector<std::pair<std::string, std::string>> staged_;
+  int until_failure_ = -1, steps_ = 0;
+};
+
+// An event of the log, as the vault writes it: number i, a minute after the one before.
+[[nodiscard]] std::string event_line(std::uint64_t i);
+[[nodiscard]] std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to);
+
+struct TestKey {
+  fakes::FakeCrypto crypto;
+  core::KeyRef ref{core::KeyPurpose::kAuditSign, 1};
+  VerifierKey key{"vault.example/log", crypto.public_key(ref).value()};
+  Sign sign = [this](std::string_view text) { return crypto.sign(ref, base::as_bytes(text)); };
+};
+
+// A log of `size` events, published in batches of different sizes.
+class TestLog {
+ public:
+  explicit TestLog(std::uint64_t size, TestKey& key);
+  void append(std::uint64_t count);
+  // Everything again from these entries on, as one who has the files but not the key can: all tiles
+  // fit the entries; the checkpoint stays.
+  void rewrite(const std::vector<std::string>& entries);
+  [[nodiscard]] VerifyReport verify(const std::vector<KeptCheckpoint>& older = {},
+                                    unsigned threads = 2);
+  [[nodiscard]] std::vector<std::string> entries(std::uint64_t bundle, std::uint64_t width);
+  void put_entries(const std::string& path, const std::vector<std::string>& entries);
+
+  TestKey& key;
+  MemoryFiles disk;
+  std::map<std::string, std::string>& files = disk.files;
+
+ private:
+  LogWriter writer_;
+};
+
+}  // namespace cardvault::audit
