@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "provisioning/key_token_folder.h"
 #include "provisioning/local_checks.h"
 
 namespace cardvault::provisioning {
@@ -51,23 +52,6 @@ void forbid(const std::string& path, const char* what, unsigned bits, const char
       {Severity::kError, found + ": " + why, std::string("chmod ") + less.data() + " " + path});
 }
 
-// The folder that softhsm2.conf(5) names.
-std::string token_dir_of(const std::string& softhsm_conf) {
-  std::string dir;
-  if (std::FILE* file = std::fopen(softhsm_conf.c_str(), "re"); file != nullptr) {
-    std::array<char, 4096> line{};
-    while (std::fgets(line.data(), line.size(), file) != nullptr) {
-      std::string text(line.data());
-      if (!text.starts_with("directories.tokendir")) continue;
-      text.erase(0, text.find('=') + 1);
-      text.erase(0, text.find_first_not_of(" \t"));
-      dir = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-    }
-    std::fclose(file);
-  }
-  return dir;
-}
-
 // Trap 1: SoftHSM rewrites its files at a login; a kill at that moment destroys the keys.
 void check_token_dir(const std::string& dir, uid_t daemon_uid, Findings& findings) {
   forbid(dir, "token folder", kOthersAny, "other accounts can reach the token's files", findings);
@@ -107,12 +91,18 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
   }
   struct stat data{};
   if (config.softhsm_conf.empty() || ::stat(config.data_dir.c_str(), &data) != 0) return;
-  const std::string tokens = token_dir_of(config.softhsm_conf);
+  const std::string tokens = folder_of_softhsm_conf(config.softhsm_conf);
   if (tokens.empty()) {
     findings.push_back({Severity::kError, config.softhsm_conf + " names no directories.tokendir",
                         "correct the file, or hsm.softhsm_conf in vault.toml"});
   } else {
     check_token_dir(tokens, data.st_uid, findings);
+    std::error_code unseen;
+    if (std::filesystem::exists(tokens + ".change", unseen)) {
+      findings.push_back({Severity::kWarning,
+                          tokens + ".change: a change of the token was broken off, or is under way",
+                          "run the `cardvault key` command again: it is finished or taken back"});
+    }
   }
 }
 

@@ -110,10 +110,7 @@ void add_operator_commands(CLI::App& app, Chosen& chosen) {
             "  cardvault status");
   add_plain(app, chosen, "reload", "read certificates and configuration again", "reload",
             "  cardvault reload");
-  CLI::App& key = command(app, "key", "the vault's keys", "  cardvault key list");
-  key.require_subcommand(1);
-  add_plain(key, chosen, "list", "versions, states, check values, use of the GCM limit", "key.list",
-            "  cardvault key list");
+  add_key_commands(app, chosen);
   add_clients(app, chosen);
   add_customers(app, chosen);
   add_tokens(app, chosen);

@@ -1,0 +1,133 @@
+#include "provisioning/key_acts.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "provisioning/key_change.h"
+#include "provisioning/key_vault_line.h"
+#include "vault/daemon/config.h"
+#include "vault/daemon/key_states.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+// Why the vault can't go on with the changed token; empty: it does.
+std::string try_change(const Context& context, const TokenChangeNote& note) {
+  const auto adopted = ask_apart(context, "key.adopt", {});
+  if (!adopted.ok) return adopted.message;
+  if (note.verb == "destroy") return "";
+  const auto row = std::ranges::find_if(
+      adopted.rows, [&](const auto& one) { return !one.empty() && one[0] == note.label; });
+  if (row == adopted.rows.end()) return "the vault does not see " + note.label;
+  const auto activated = ask_apart(
+      context, "key.activate",
+      {{"label", note.label}, {"kcv", note.kcv}, {"kcv_kind", note.kcv_kind}, {"kind", note.kind}});
+  return activated.ok ? "" : activated.message;
+}
+
+// The changed token is live: the vault takes it up, or the old one comes back.
+ExitCode finish(const Context& context, TokenChange& change, const TokenChangeNote& note) {
+  const std::string refused = try_change(context, note);
+  if (!refused.empty()) {
+    change.take_back(note);
+    const auto back = ask_apart(context, "key.adopt", {});
+    context.err << "cardvault: the vault refused the changed token, and the one before is back: "
+                << printable(refused) << '\n';
+    if (!back.ok) context.err << "cardvault: " << printable(back.message) << '\n';
+    return ExitCode::kRefused;
+  }
+  change.confirm();
+  if (note.verb == "make") {
+    wire::AdminAnswer table;
+    table.columns = {"key", "kind", "check value", "of"};
+    table.rows = {{note.label, note.kind, note.kcv, note.kcv_kind}};
+    render(context.out, context.format, table);
+    context.err << "cardvault: " << note.label << " is active now\n";
+    return ExitCode::kDone;
+  }
+  const auto gone = ask_apart(context, "key.destroyed", {{"label", note.label}});
+  if (!gone.message.empty()) context.err << "cardvault: " << printable(gone.message) << '\n';
+  return gone.ok ? ExitCode::kDone : ExitCode::kRefused;
+}
+
+// Finishes what was broken off; returns its label when that went well.
+std::string finish_earlier(const Context& context, TokenChange& change) {
+  const auto left = change.unfinished();
+  if (!left) return "";
+  context.err << "cardvault: going on with what was broken off: "
+              << (left->verb == "make" ? "making " : "destroying ") << left->label << '\n';
+  return finish(context, change, *left) == ExitCode::kDone ? left->label : "";
+}
+
+}  // namespace
+
+ExitCode rotate_key(const Context& context, const std::string& purpose) {
+  const daemon::Config config = daemon::read_config(context.config);
+  const auto change = open_token_change(config.hsm);
+  if (finish_earlier(context, *change).starts_with(purpose + "/")) return ExitCode::kDone;
+  const auto begun = ask_apart(context, "key.rotate", {{"purpose", purpose}});
+  if (!begun.ok) return conclude(context, begun);
+  const auto key = daemon::parse_key(begun.rows.at(0).at(0));
+  if (!key) throw ToolError(ExitCode::kUnreachable, "the vault's answer does not read");
+  return finish(context, *change, change->make(*key));
+}
+
+ExitCode destroy_key(const Context& context, const DestroyOptions& options) {
+  const daemon::Config config = daemon::read_config(context.config);
+  const auto key = daemon::parse_key(options.label);
+  if (!key) throw ToolError(ExitCode::kUsage, "which key? as in pan-enc/1");
+  Arguments arguments{{"label", options.label}};
+  if (!options.after.empty()) {
+    arguments.emplace_back("after_s", std::to_string(parse_duration(options.after)));
+  }
+  if (options.give_up_log_search) arguments.emplace_back("give_up_log_search", "true");
+  const auto change = open_token_change(config.hsm);
+  if (finish_earlier(context, *change) == options.label) return ExitCode::kDone;
+  auto answer = ask_apart(context, "key.destroy", std::move(arguments));
+  const bool due = answer.ok && !answer.rows.empty();
+  if (!due) return conclude(context, answer);
+  // The vault has no copy of it in any session now.
+  if (const auto note = change->destroy(*key)) return finish(context, *change, *note);
+  return conclude(context, ask_apart(context, "key.destroyed", {{"label", options.label}}));
+}
+
+ExitCode rewrap_key(const Context& context, const std::string& purpose, bool watch) {
+  Arguments arguments{{"purpose", purpose}};
+  if (!watch) arguments.emplace_back("watch", "false");
+  wire::AdminAnswer answer = ask(context, *context.open(context), "key.rewrap", arguments);
+  if (context.format == Format::kTable && answer.columns == std::vector<std::string>{"statement"}) {
+    for (const auto& row : answer.rows) context.out << row.at(0);
+    answer.columns.clear();
+    answer.rows.clear();
+  }
+  return conclude(context, answer);
+}
+
+ExitCode print_statement(const Context& context, const std::string& label) {
+  wire::AdminAnswer answer =
+      ask(context, *context.open(context), "key.statement", {{"label", label}});
+  if (answer.ok && context.format == Format::kTable) {
+    context.out << answer.rows.at(0).at(0);
+    return ExitCode::kDone;
+  }
+  return conclude(context, answer);
+}
+
+std::uint64_t parse_duration(const std::string& text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value);
+  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
+  constexpr std::uint64_t kMost = 100'000'000;
+  const std::uint64_t seconds = unit == "d"                                   ? 86'400
+                                : unit == "h"                                 ? 3'600
+                                : unit == "m"                                 ? 60
+                                : unit == "s" || (unit.empty() && value == 0) ? 1
+                                                                              : 0;
+  if (read.ec != std::errc() || seconds == 0 || value > kMost) {
+    throw ToolError(ExitCode::kUsage, "\"" + text + "\" is no time: write 7d, 12h, 30m, 45s or 0");
+  }
+  return value * seconds;
+}
+
+}  // namespace cardvault::provisioning

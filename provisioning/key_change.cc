@@ -1,0 +1,276 @@
+#include "provisioning/key_change.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "hsm/error.h"
+#include "provisioning/exit_code.h"
+#include "provisioning/key_token_folder.h"
+#include "provisioning/new_keys.h"
+#include "provisioning/private_file.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+using Work = std::function<void(hsm::KeyMaker&)>;
+using Reports = std::map<std::string, hsm::KeyReport>;
+
+[[noreturn]] void give_up(const std::string& what, const base::Error& error) {
+  std::string text = what + ": " + error.operation;
+  if (error.number != 0) {
+    const auto rv = static_cast<unsigned long>(error.number);
+    text += std::string(" (") + hsm::ckr_name(rv) + "). " + hsm::ckr_explanation(rv);
+  }
+  throw ToolError(ExitCode::kLocal, text);
+}
+
+// The module reads it at C_Initialize; afterwards it is as it was.
+class SavedSoftHsmConf {
+ public:
+  SavedSoftHsmConf() {
+    if (const char* value = std::getenv(kName)) value_ = value;
+  }
+  SavedSoftHsmConf(const SavedSoftHsmConf&) = delete;             // puts back once
+  SavedSoftHsmConf& operator=(const SavedSoftHsmConf&) = delete;  // puts back once
+  ~SavedSoftHsmConf() {
+    if (value_) {
+      ::setenv(kName, value_->c_str(), 1);
+    } else {
+      ::unsetenv(kName);
+    }
+  }
+
+ private:
+  static constexpr const char* kName = "SOFTHSM2_CONF";
+  std::optional<std::string> value_;
+};
+
+void with_token(const hsm::TokenConfig& config, const Work& work) {
+  const SavedSoftHsmConf saved;
+  work(*hsm::KeyMaker::open(config));
+}
+
+Reports list(hsm::KeyMaker& maker) {
+  const auto listed = maker.list();
+  if (!listed) give_up("the token's keys can't be listed", listed.error());
+  Reports out;
+  for (const hsm::KeyReport& report : *listed) out.emplace(report.label, report);
+  return out;
+}
+
+// As the versions before it: whoever wanted a backup of those wants one of this.
+hsm::KeyOptions options_for(core::KeyRef key, const Reports& before) {
+  hsm::KeyOptions options;
+  for (std::uint32_t version = key.version; --version != 0;) {
+    const auto found = before.find(core::key_label({key.purpose, version}));
+    if (found == before.end()) continue;
+    options.extractable = found->second.extractable;
+    break;
+  }
+  return options;
+}
+
+TokenChangeNote make_on(hsm::KeyMaker& maker, core::KeyRef key, const Reports& before) {
+  // One that no record knows: of a change in place that was broken off.
+  if (before.contains(core::key_label(key))) static_cast<void>(maker.destroy(key));
+  const auto made = maker.make(key, options_for(key, before));
+  if (!made) give_up(core::key_label(key) + " can't be made", made.error());
+  const hsm::KeyReport& first = made->front();
+  return {"make", first.label, first.kind, first.kcv, first.kcv_kind};
+}
+
+// "pan-enc-mac/1" of "pan-enc/1": suite 2's second key comes and goes with the first.
+std::string second_label(std::string label) { return label.insert(label.find('/'), "-mac"); }
+
+// A new login sees what the old one saw, but for what was made or destroyed.
+void test(const hsm::TokenConfig& config, const Reports& before, const TokenChangeNote& note) {
+  with_token(config, [&](hsm::KeyMaker& maker) {
+    const Reports now = list(maker);
+    const bool there = now.contains(note.label);
+    if (there != (note.verb == "make")) {
+      throw ToolError(ExitCode::kLocal, "the token's self-test failed: " + note.label +
+                                            (there ? " is still on it" : " is not on it") +
+                                            "; nothing was changed");
+    }
+    if (there && now.at(note.label).kcv != note.kcv) {
+      throw ToolError(ExitCode::kLocal, "the token's self-test failed: " + note.label +
+                                            " has another check value after a new login; nothing "
+                                            "was changed");
+    }
+    for (const auto& [label, report] : before) {
+      if (label == note.label || label == second_label(note.label)) continue;
+      const auto found = now.find(label);
+      const bool gone = found == now.end();
+      if (gone || found->second.kcv != report.kcv || !found->second.faults.empty()) {
+        throw ToolError(ExitCode::kLocal, "the token's self-test failed: " + label + " is " +
+                                              (gone ? "gone" : "not as it was") +
+                                              "; nothing was changed");
+      }
+    }
+  });
+}
+
+// NSS's files are read-only for their owner as well; root needs no right.
+class WritableFolder {
+ public:
+  explicit WritableFolder(const std::string& folder) {
+    if (folder.empty() || ::geteuid() == 0) return;
+    add(folder);
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      if (entry.is_regular_file()) add(entry.path());
+    }
+  }
+  WritableFolder(const WritableFolder&) = delete;             // puts back once
+  WritableFolder& operator=(const WritableFolder&) = delete;  // puts back once
+  ~WritableFolder() {
+    for (const auto& [path, mode] : modes_) ::chmod(path.c_str(), mode);
+  }
+
+ private:
+  void add(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return;
+    const mode_t mode = status.st_mode & 07777U;
+    if (::chmod(path.c_str(), mode | S_IWUSR) == 0) modes_.emplace_back(path, mode);
+  }
+  std::vector<std::pair<std::string, mode_t>> modes_;
+};
+
+class ExchangedToken final : public TokenChange {
+ public:
+  ExchangedToken(hsm::TokenConfig config, std::string folder)
+      : config_(std::move(config)), exchange_(std::move(folder)) {}
+
+  std::optional<TokenChangeNote> unfinished() const override { return exchange_.unfinished(); }
+
+  TokenChangeNote make(core::KeyRef key) override {
+    TokenChangeNote note;
+    change([&](hsm::KeyMaker& maker, const Reports& before) {
+      note = make_on(maker, key, before);
+      return std::optional(note);
+    });
+    return note;
+  }
+
+  std::optional<TokenChangeNote> destroy(core::KeyRef key) override {
+    return change(
+        [&](hsm::KeyMaker& maker, const Reports& before) -> std::optional<TokenChangeNote> {
+          const std::string label = core::key_label(key);
+          if (!before.contains(label)) return std::nullopt;
+          if (auto gone = maker.destroy(key); !gone) {
+            give_up(label + " can't be destroyed", gone.error());
+          }
+          return TokenChangeNote{"destroy", label, "", "", ""};
+        });
+  }
+
+  void take_back(const TokenChangeNote& /*note*/) override { exchange_.take_back(); }
+  void confirm() override { exchange_.confirm(); }
+
+ private:
+  using Change = std::function<std::optional<TokenChangeNote>(hsm::KeyMaker&, const Reports&)>;
+
+  std::optional<TokenChangeNote> change(const Change& work) {
+    try {
+      const std::string copy = exchange_.stage();
+      hsm::TokenConfig config = config_;
+      config.softhsm_conf = copy + ".conf";
+      create_file(config.softhsm_conf, hsm::softhsm_conf_text(copy), 0600, {});
+      Reports before;
+      std::optional<TokenChangeNote> note;
+      with_token(config, [&](hsm::KeyMaker& maker) {
+        before = list(maker);
+        note = work(maker, before);
+      });
+      if (note) {
+        test(config, before, *note);
+        exchange_.exchange(*note);
+      } else {
+        exchange_.discard();
+      }
+      return note;
+    } catch (...) {
+      if (!exchange_.unfinished()) exchange_.discard();
+      throw;
+    }
+  }
+
+  const hsm::TokenConfig config_;
+  TokenExchange exchange_;
+};
+
+// A network HSM makes and destroys a key in one step of its own; NSS in a transaction.
+class TokenInPlace final : public TokenChange {
+ public:
+  explicit TokenInPlace(hsm::TokenConfig config) : config_(std::move(config)) {
+    config_.init_args = writable_init_args(config_.init_args);
+    folder_ = folder_of_init_args(config_.init_args);
+  }
+
+  std::optional<TokenChangeNote> unfinished() const override { return std::nullopt; }
+
+  TokenChangeNote make(core::KeyRef key) override {
+    const WritableFolder writable(folder_);
+    Reports before;
+    TokenChangeNote note;
+    with_token(config_, [&](hsm::KeyMaker& maker) {
+      before = list(maker);
+      note = make_on(maker, key, before);
+    });
+    before.erase(note.label);
+    test(config_, before, note);
+    return note;
+  }
+
+  std::optional<TokenChangeNote> destroy(core::KeyRef key) override {
+    const TokenChangeNote note{"destroy", core::key_label(key), "", "", ""};
+    const WritableFolder writable(folder_);
+    Reports before;
+    bool there = true;
+    with_token(config_, [&](hsm::KeyMaker& maker) {
+      before = list(maker);
+      there = before.contains(note.label);
+      if (!there) return;
+      if (auto gone = maker.destroy(key); !gone) {
+        give_up(note.label + " can't be destroyed", gone.error());
+      }
+    });
+    if (!there) return std::nullopt;
+    test(config_, before, note);
+    return note;
+  }
+
+  void take_back(const TokenChangeNote& note) override {
+    if (note.verb != "make") return;  // what is destroyed stays so
+    const WritableFolder writable(folder_);
+    with_token(config_, [&](hsm::KeyMaker& maker) {
+      for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
+        const std::string stem = std::string(core::key_purpose_name(purpose)) + "/";
+        if (!note.label.starts_with(stem)) continue;
+        const auto version =
+            static_cast<std::uint32_t>(std::strtoul(note.label.c_str() + stem.size(), nullptr, 10));
+        static_cast<void>(maker.destroy({purpose, version}));
+      }
+    });
+  }
+  void confirm() override {}
+
+ private:
+  hsm::TokenConfig config_;
+  std::string folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config) {
+  std::string folder = token_folder(config);
+  if (folder.empty()) return std::make_unique<TokenInPlace>(config);
+  return std::make_unique<ExchangedToken>(config, std::move(folder));
+}
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,36 @@
+// A change of the token's keys, made so that no key is lost whatever happens meanwhile.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hsm/key_maker.h"
+#include "provisioning/key_exchange.h"
+
+namespace cardvault::provisioning {
+
+// Use: find_unfinished() first, and finish it; then make() or destroy(), tell the vault to adopt
+// the token, and confirm(), or take_back() when the vault refuses it. Not thread-safe; no other
+// user of the module may be in this process meanwhile. Throws ToolError or StartupError with what
+// to do.
+class TokenChange {
+ public:
+  virtual ~TokenChange() = default;
+  // What a process that was killed has left to be confirmed or taken back.
+  [[nodiscard]] virtual std::optional<TokenChangeNote> unfinished() const = 0;
+  // Makes the key as the newest earlier version of its purpose was made (extractable or not), and
+  // tests every key. Afterwards the changed token is the live one.
+  [[nodiscard]] virtual TokenChangeNote make(core::KeyRef key) = 0;
+  // nullopt: the token has no such key, nothing was changed.
+  [[nodiscard]] virtual std::optional<TokenChangeNote> destroy(core::KeyRef key) = 0;
+  virtual void take_back(const TokenChangeNote& note) = 0;
+  virtual void confirm() = 0;
+};
+
+// By exchange of the token's folder where it has one, else in place. Locks; settles what can be
+// settled without the vault.
+[[nodiscard]] std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config);
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,86 @@
+#include <memory>
+
+#include "provisioning/commands.h"
+#include "provisioning/key_acts.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr const char* kPurposes =
+    "pan-enc, pan-index, id-index, id-enc, otp-mac, secret-enc, seal-sign or audit-sign";
+
+void add_rotate(CLI::App& key, Chosen& chosen) {
+  CLI::App& app = command(key, "rotate", "make a key's next version and use it from now on",
+                          "  cardvault key rotate pan-enc\n"
+                          "The vault goes on meanwhile. Killed at any moment, run it again.");
+  const auto purpose = std::make_shared<std::string>();
+  app.add_option("PURPOSE", *purpose, kPurposes)->required();
+  app.callback([&chosen, purpose] {
+    chosen = [purpose](const Context& context) { return rotate_key(context, *purpose); };
+  });
+}
+
+void add_rewrap(CLI::App& key, Chosen& chosen) {
+  CLI::App& app =
+      command(key, "rewrap",
+              "put every row that stands under an earlier version under "
+              "the active one",
+              "  cardvault key rewrap pan-enc\n"
+              "It goes on in the vault when this command ends; run again, it shows how far "
+              "it is. At its end\nstands a signed statement, \"0 rows left on pan-enc/1\".");
+  const auto purpose = std::make_shared<std::string>();
+  const auto begin_only = std::make_shared<bool>(false);
+  app.add_option("PURPOSE", *purpose, "pan-enc, pan-index, id-index, id-enc or secret-enc")
+      ->required();
+  app.add_flag("--no-wait", *begin_only, "begin, and leave it to the vault");
+  app.callback([&chosen, purpose, begin_only] {
+    chosen = [purpose, begin_only](const Context& context) {
+      return rewrap_key(context, *purpose, !*begin_only);
+    };
+  });
+}
+
+void add_destroy(CLI::App& key, Chosen& chosen) {
+  CLI::App& app =
+      command(key, "destroy", "destroy a retired key, after a delay; there is no way back",
+              "  cardvault key destroy pan-enc/1             # on a day in a week\n"
+              "  cardvault key keep pan-enc/1                # thought better of it\n"
+              "  cardvault key destroy pan-enc/1             # on that day: now it goes");
+  const auto options = std::make_shared<DestroyOptions>();
+  app.add_option("KEY", options->label, "as in pan-enc/1")->required();
+  app.add_option("--after", options->after,
+                 "the delay: 7d, 12h, 30m, 0 (default: [keys] destroy_after_days)");
+  app.add_flag("--give-up-log-search", options->give_up_log_search,
+               "for pan-index: nobody will find a card in the log of its time any more");
+  app.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return destroy_key(context, *options); };
+  });
+}
+
+}  // namespace
+
+void add_key_commands(CLI::App& app, Chosen& chosen) {
+  CLI::App& key = command(app, "key", "the vault's keys, from their making to their destruction",
+                          "  cardvault key list\n  cardvault key rotate pan-enc");
+  key.require_subcommand(1);
+  add_plain(key, chosen, "list",
+            "versions, states, check values, cryptoperiods, use of the GCM limit", "key.list",
+            "  cardvault key list");
+  add_rotate(key, chosen);
+  add_rewrap(key, chosen);
+  CLI::App& statement =
+      command(key, "statement", "the signed statement that no row is left on a key",
+              "  cardvault key statement pan-enc/1 > pan-enc-1.note");
+  const auto label = std::make_shared<std::string>();
+  statement.add_option("KEY", *label, "as in pan-enc/1")->required();
+  statement.callback([&chosen, label] {
+    chosen = [label](const Context& context) { return print_statement(context, *label); };
+  });
+  add_plain(key, chosen, "retire", "use an earlier version no more; refused while a row needs it",
+            "key.retire", "  cardvault key retire pan-enc/1", "label", "KEY");
+  add_destroy(key, chosen);
+  add_plain(key, chosen, "keep", "call off a destruction that is not due yet", "key.keep",
+            "  cardvault key keep pan-enc/1", "label", "KEY");
+}
+
+}  // namespace cardvault::provisioning

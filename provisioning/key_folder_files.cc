@@ -1,0 +1,150 @@
+#include "provisioning/key_folder_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "provisioning/exit_code.h"
+#include "provisioning/private_file.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void give_up(const std::string& path, const char* what) {
+  throw ToolError(ExitCode::kLocal, path + ": " + what + ": " + std::strerror(errno));
+}
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags, mode_t mode = 0)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode)) {
+    if (fd_ < 0) give_up(path, "cannot be opened");
+  }
+  Descriptor(const Descriptor&) = delete;             // closed once
+  Descriptor& operator=(const Descriptor&) = delete;  // closed once
+  ~Descriptor() { ::close(fd_); }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+void write_all(int fd, const char* data, std::size_t size, const std::string& path) {
+  while (size != 0) {
+    const ssize_t n = ::write(fd, data, size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) give_up(path, "cannot be written");
+    data += n;
+    size -= static_cast<std::size_t>(n);
+  }
+}
+
+void copy_one(const std::string& from, const std::string& to) {
+  const Descriptor in(from, O_RDONLY);
+  const Descriptor out(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  std::array<char, 65536> block{};
+  for (;;) {
+    const ssize_t n = ::read(in.get(), block.data(), block.size());
+    if (n < 0) give_up(from, "cannot be read");
+    if (n == 0) return;
+    write_all(out.get(), block.data(), static_cast<std::size_t>(n), to);
+  }
+}
+
+void wipe_file(const std::string& path) {
+  ::chmod(path.c_str(), 0600);
+  const Descriptor file(path, O_WRONLY);
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) give_up(path, "cannot be looked at");
+  constexpr std::array<char, 65536> kZeros{};
+  for (auto left = static_cast<std::size_t>(status.st_size); left != 0;) {
+    const std::size_t part = std::min(left, kZeros.size());
+    write_all(file.get(), kZeros.data(), part, path);
+    left -= part;
+  }
+  if (::fsync(file.get()) != 0) give_up(path, "cannot be synced");
+  if (::unlink(path.c_str()) != 0) give_up(path, "cannot be removed");
+}
+
+struct Access {
+  unsigned mode = 0;
+  Owner owner;
+};
+
+Access access_of(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) give_up(path, "cannot be looked at");
+  return {status.st_mode & 07777U, {status.st_uid, status.st_gid}};
+}
+
+}  // namespace
+
+void copy_folder(const std::string& from, const std::string& to) {
+  create_folder(to, 0700, {});
+  for (const auto& entry : fs::directory_iterator(from)) {
+    const std::string target = to + "/" + entry.path().filename().string();
+    if (entry.is_symlink()) continue;
+    if (entry.is_directory()) {
+      copy_folder(entry.path(), target);
+    } else if (entry.is_regular_file()) {
+      copy_one(entry.path(), target);
+    }
+  }
+}
+
+void give_access_of(const std::string& like, const std::string& to) {
+  const Access folder = access_of(like);
+  Access file{0400, folder.owner};
+  for (const auto& entry : fs::recursive_directory_iterator(like)) {
+    if (!entry.is_regular_file() || entry.is_symlink()) continue;
+    file = access_of(entry.path());
+    break;
+  }
+  // A change of owner that changes nothing needs no right.
+  const Owner kept;
+  const bool own = folder.owner.uid == static_cast<std::int64_t>(::geteuid()) && ::geteuid() != 0;
+  for (const auto& entry : fs::recursive_directory_iterator(to)) {
+    const Access& access = entry.is_directory() ? folder : file;
+    set_access(entry.path(), access.mode, own ? kept : access.owner);
+  }
+  set_access(to, folder.mode, own ? kept : folder.owner);
+}
+
+void sync_directory(const std::string& path) {
+  const Descriptor directory(path, O_RDONLY | O_DIRECTORY);
+  if (::fsync(directory.get()) != 0) give_up(path, "cannot be synced");
+}
+
+void sync_folder(const std::string& path) {
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    const Descriptor file(entry.path(), O_RDONLY);
+    if (::fsync(file.get()) != 0) give_up(entry.path(), "cannot be synced");
+  }
+  sync_directory(path);
+}
+
+void wipe_folder(const std::string& path) {
+  if (!fs::exists(path)) return;
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(path)) {
+    if (entry.is_directory()) {
+      ::chmod(entry.path().c_str(), 0700);  // the live token's folders may be read-only
+    } else if (entry.is_regular_file() && !entry.is_symlink()) {
+      files.push_back(entry.path());
+    }
+  }
+  ::chmod(path.c_str(), 0700);
+  for (const std::string& file : files) wipe_file(file);
+  fs::remove_all(path);
+}
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,58 @@
+#include "provisioning/key_token_folder.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "provisioning/exit_code.h"
+
+namespace cardvault::provisioning {
+
+std::string folder_of_softhsm_conf(const std::string& softhsm_conf) {
+  std::ifstream file(softhsm_conf);
+  std::string dir;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("directories.tokendir")) continue;
+    line.erase(0, line.find('=') + 1);
+    line.erase(0, line.find_first_not_of(" \t"));
+    dir = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+  }
+  return dir;
+}
+
+std::string token_folder(const hsm::TokenConfig& config) {
+  if (config.module.find("softhsm") == std::string::npos) return "";
+  std::string conf = config.softhsm_conf;
+  if (conf.empty()) {
+    const char* named = std::getenv("SOFTHSM2_CONF");
+    conf = named != nullptr ? named : "/etc/softhsm/softhsm2.conf";
+  }
+  const std::string folder = folder_of_softhsm_conf(conf);
+  if (folder.empty()) {
+    throw ToolError(ExitCode::kLocal, conf + " names no directories.tokendir: correct it, or " +
+                                          "[hsm] softhsm_conf");
+  }
+  std::error_code missing;
+  const auto real = std::filesystem::canonical(folder, missing);
+  if (missing) throw ToolError(ExitCode::kLocal, folder + ": " + missing.message());
+  return real.string();
+}
+
+std::string writable_init_args(const std::string& init_args) {
+  constexpr std::string_view kFlag = "readOnly";
+  std::string out = init_args;
+  const auto at = out.find(kFlag);
+  if (at == std::string::npos) return out;
+  const bool first = at == 0 || out[at - 1] != ',';
+  if (!first) {
+    out.erase(at - 1, kFlag.size() + 1);
+  } else {
+    const bool more = at + kFlag.size() < out.size() && out[at + kFlag.size()] == ',';
+    out.erase(at, kFlag.size() + (more ? 1 : 0));
+  }
+  // An empty unquoted value would swallow what follows.
+  if (out.ends_with("flags=")) out += "''";
+  return out;
+}
+
+}  // namespace cardvault::provisioning
