@@ -1,6 +1,8 @@
 #include "provisioning/custody/shamir.h"
 
+extern "C" {  // the header doesn't say so itself
 #include <libgfshare.h>
+}
 
 #include <memory>
 
