@@ -1,6 +1,7 @@
 #include "vault/daemon/config_codes.h"
 
 #include "vault/core/identity.h"
+#include "vault/core/request.h"
 #include "vault/daemon/config_section.h"
 
 namespace cardvault::daemon {
@@ -29,6 +30,11 @@ void read_codes(const toml::table& root, const std::string& path, core::Settings
     const std::string text(name.str());
     if (!core::valid_client_id(text) || !node.is_table()) {
       section.refuse("purpose", &node, "write [otp.purpose.NAME], NAME of a-z, 0-9, '_' and '-'");
+    }
+    for (const auto kind : {core::SecretKind::kPassword, core::SecretKind::kQuickCode}) {
+      if (text != core::secret_kind_name(kind)) continue;
+      section.refuse("purpose", &node,
+                     "a receipt for a " + text + " names this: take another name");
     }
     Section one(node.as_table(), "otp.purpose." + text, path);
     core::OtpPurpose& purpose = otp.purposes[text];
