@@ -1,8 +1,12 @@
 // cardvaultd: the daemon that holds the cards. No network: Unix sockets to the gates, and the admin
 // socket.
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <iostream>
 #include <list>
 
@@ -94,6 +98,17 @@ class Daemon {
   std::list<GateLink> links_;
 };
 
+// A vault made before the log was published has no folder for it: auditors may read what is there.
+void make_log_folder(const std::string& dir) {
+  if (::mkdir(dir.c_str(), 0755) == 0) {
+    ::chmod(dir.c_str(), 0755);
+  } else if (errno != EEXIST) {
+    throw base::StartupError(dir + ": " + std::strerror(errno) +
+                             ": make this folder, owned by the daemon's user, or name another one "
+                             "in [audit] dir");
+  }
+}
+
 int run(const std::string& path, const std::vector<std::string>& overrides, bool check) {
   Config config = read_config(path, overrides);
   if (check) {
@@ -102,6 +117,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
   }
   const sigset_t signals = block_signals();
   harden_process();
+  make_log_folder(config.audit.dir);
   if (!restrict_writes(
           {config.data_dir, config.audit.dir, directory_of(config.admin_socket), "/dev/null"})) {
     base::log(base::Level::kWarning, "this kernel has no Landlock: writes are not restricted");
