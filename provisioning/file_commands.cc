@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "provisioning/acts.h"
+#include "provisioning/auditor/audit_options.h"
 #include "provisioning/commands.h"
 #include "provisioning/doctor.h"
 #include "provisioning/init.h"
@@ -57,6 +58,12 @@ void add_audit(CLI::App& app, Chosen& chosen) {
   tail.add_flag("--follow,-f", options->follow, "wait for more; end with Ctrl-C");
   tail.callback([&chosen, options] {
     chosen = [options](const Context& context) { return tail_audit(context, *options); };
+  });
+  auditor::add_commands(audit, "cardvault audit", [&chosen](auditor::Command run) {
+    chosen = [run](const Context& context) {
+      return static_cast<ExitCode>(run(
+          {context.out, context.err, context.err_is_terminal, context.format == Format::kJson}));
+    };
   });
 }
 

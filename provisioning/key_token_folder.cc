@@ -50,7 +50,9 @@ std::string writable_init_args(const std::string& init_args) {
     const bool more = at + kFlag.size() < out.size() && out[at + kFlag.size()] == ',';
     out.erase(at, kFlag.size() + (more ? 1 : 0));
   }
-  // An empty unquoted value would swallow what follows.
+  // An empty value without quotes would swallow what follows.
+  const auto empty = out.find("flags= ");
+  if (empty != std::string::npos) out.insert(empty + 6, "''");
   if (out.ends_with("flags=")) out += "''";
   return out;
 }

@@ -134,6 +134,10 @@ heading 'Who am I, and what is left of my quotas?'
 ask processor /v1/whoami '' 200 '"client":"processor"'
 heading 'All of it is in the audit log, before its answer left'
 run detokenize $tool --config $dir/vault.toml audit tail -n 8
+heading 'It is published as a Merkle tree, which anybody can verify with nothing but its public key'
+sleep 1
+run verified build/release/cardvault-audit verify $dir/audit --key $dir/audit.vkey
+run 'tlog-proof' build/release/cardvault-audit prove $dir/audit 7
 heading 'What an operator should know'
 run 'not a secure cryptographic device' $tool --config $dir/vault.toml doctor
 

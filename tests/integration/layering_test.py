@@ -30,7 +30,9 @@ MAY_INCLUDE = {
     # Split secrets, custodians' keys and the quorum: the seal room's OpenSSL owners and key
     # derivation, the hsm room for smartcards. No command line, no vault.
     "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "hsm"},
-    "provisioning": {"provisioning/custody",
+    # What an assessor runs anywhere: nothing of the HSM, the store or the configuration.
+    "provisioning/auditor": {"vault/base", "vault/core", "vault/audit"},
+    "provisioning": {"provisioning/auditor", "provisioning/custody",
                      "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store",
                      "vault/daemon",  # on a stopped vault the tool runs the same acts in process
                      "hsm",
@@ -67,6 +69,7 @@ EXPOSE_FILES = {
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked
     "vault/core/cards.cc",             # a customer's identifier, into its fingerprint
+    "vault/core/index_fingerprints.cc",  # PAN and identifier, into their fingerprints
     "vault/core/detokenize_apply.cc",  # the decrypted PAN, into the answer
     "vault/core/otp_cancel.cc",        # a subject's identifier, into its fingerprint
     "vault/core/otp_seal.cc",          # a fresh code, into its MAC and claims; subject likewise
@@ -103,8 +106,8 @@ def room_of(path):
         return ""
     if parts[0] in ("vault", "protocol") and len(parts) > 2:
         return "/".join(parts[:2])
-    if path.startswith("provisioning/custody/"):
-        return "provisioning/custody"
+    if path.startswith(("provisioning/custody/", "provisioning/auditor/")):
+        return "/".join(parts[:2])
     return parts[0]
 
 

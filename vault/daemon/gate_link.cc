@@ -84,6 +84,7 @@ void GateLink::run() {
       base::log(
           Level::kError, "the socket of a gate belongs to another user than configured",
           {{"gate", config_.ceiling.gate}, {"uid", peer ? std::to_string(peer->uid) : "unknown"}});
+      note("wrong_user");
       std::this_thread::sleep_for(10 * kRetry);
       continue;
     }
@@ -141,6 +142,7 @@ void GateLink::serve() {
     auto frame = frames.next();
     if (!frame) {
       base::log(Level::kError, "a gate sent a malformed frame", frame.error());
+      note("malformed_frame");
       break;
     }
     if (*frame) {
@@ -159,6 +161,11 @@ void GateLink::serve() {
   }
 }
 
+// What a gate does that no gate of ours would, into the log.
+void GateLink::note(std::string_view reason) {
+  floods_.add("gate:" + config_.ceiling.gate, "", reason);
+}
+
 void GateLink::answer_ready(const std::shared_ptr<Connection>& connection, std::uint64_t id) {
   const core::Answer answer = ready_();
   connection->outbox->append([&](base::SecretBuffer& out) { wire::encode(out, id, answer); });
@@ -169,6 +176,7 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
   auto request = wire::decode_request(frame.payload);
   if (!request) {
     base::log(Level::kError, "a gate sent a malformed request", request.error());
+    note("malformed_frame");
     return false;
   }
   if (const auto* flood = std::get_if<core::Flood>(&request->request)) {

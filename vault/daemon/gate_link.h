@@ -40,6 +40,7 @@ class GateLink {
   void serve();
   [[nodiscard]] base::Result<void> say_hello(const Fd& fd, wire::FrameReader& frames) const;
   [[nodiscard]] bool take(const std::shared_ptr<Connection>& connection, const wire::Frame& frame);
+  void note(std::string_view reason);
   void answer_ready(const std::shared_ptr<Connection>& connection, std::uint64_t id);
 
   const GateConfig config_;

@@ -17,7 +17,7 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr unsigned kTicksOfPatience = 3;  // fewer events than a batch wait so long
 constexpr std::uint64_t kBatch = 16384;   // events
-constexpr unsigned kGapRounds = 12;       // a reader may miss a group that was just committed
+constexpr unsigned kGapLooks = 5;         // a reader may miss a group that was just committed
 constexpr std::size_t kNoteOffset = 8;    // of kPublishedValue
 
 bool by_hsm(const base::Error& error) {
@@ -56,7 +56,8 @@ void Publisher::run() {
       continue;
     }
     if (!open_) open_ = open();
-    if (!open_) continue;
+    // Without a signature nothing can be finished.
+    if (!open_ || (failing_ && vault_.token().state() != hsm::HsmState::kReady)) continue;
     publish_all();
     forget();
   }
@@ -126,6 +127,7 @@ std::optional<std::string> Publisher::compare_with_databases() {
     return "it has " + std::to_string(writer_->size()) + " events and the databases end after " +
            std::to_string(next) + ": they are older than it is";
   }
+  if (auto why = find_gap(next)) return why;
   audit::TileReader tiles = writer_->reader();
   for (std::uint64_t seq = 0; seq < writer_->size();) {
     const auto lines = events_->read(seq, kBatch);
@@ -139,6 +141,19 @@ std::optional<std::string> Publisher::compare_with_databases() {
       }
       seq = line.seq + 1;
     }
+  }
+  return std::nullopt;
+}
+
+// Each event up to `next` is published, or still in the databases.
+std::optional<std::string> Publisher::find_gap(std::uint64_t next) {
+  for (unsigned looks = 0; next > writer_->size(); ++looks) {
+    const auto lines = events_->read(writer_->size(), 1);
+    if (lines && !lines->empty() && lines->front().seq == writer_->size()) break;
+    if (looks == kGapLooks) {
+      return "event " + std::to_string(writer_->size()) + " is neither in it nor in the databases";
+    }
+    std::this_thread::sleep_for(kTick / kGapLooks);
   }
   return std::nullopt;
 }
@@ -165,13 +180,12 @@ bool Publisher::publish() {
     return false;
   }
   if (lines->empty() || lines->front().seq != size) {
-    if (++gaps_ == kGapRounds) {
+    if (auto why = find_gap(next)) {
       open_ = false;
-      seal("event " + std::to_string(size) + " is neither in it nor in the databases");
+      seal(std::move(*why));
     }
     return false;
   }
-  gaps_ = 0;
   std::vector<std::string> entries;
   entries.reserve(lines->size());
   for (store::LogLine& line : *lines) entries.push_back(std::move(line.json));

@@ -37,6 +37,7 @@ class Publisher {
   [[nodiscard]] std::optional<std::vector<audit::VerifierKey>> keys();
   [[nodiscard]] std::optional<std::string> find_fault();
   [[nodiscard]] std::optional<std::string> compare_with_databases();
+  [[nodiscard]] std::optional<std::string> find_gap(std::uint64_t next);
   // One batch; false: nothing more to publish now.
   [[nodiscard]] bool publish();
   void publish_all();
@@ -50,7 +51,6 @@ class Publisher {
   std::optional<audit::LogWriter> writer_;
   bool open_ = false;
   bool failing_ = false;         // files can't be written
-  unsigned gaps_ = 0;            // rounds in which the next event was not in the databases
   std::uint64_t forgotten_ = 0;  // events below are deleted
   std::mutex mutex_;
   std::condition_variable wake_;

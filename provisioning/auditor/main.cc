@@ -1,0 +1,26 @@
+// cardvault-audit: verifies a vault's published log, anywhere, with nothing but its public key.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "provisioning/auditor/audit_options.h"
+
+int main(int argc, char** argv) {
+  using namespace cardvault;
+  CLI::App app("Verifies the audit log that a card vault publishes (C2SP tlog-tiles).",
+               "cardvault-audit");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", CARDVAULT_VERSION);
+  auditor::Terminal terminal{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1};
+  app.add_flag("--json", terminal.json, "print the result as JSON");
+  auditor::Command chosen;
+  auditor::add_commands(app, "cardvault-audit",
+                        [&](auditor::Command command) { chosen = std::move(command); });
+  try {
+    app.parse(argc, argv);
+    return chosen(terminal);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : auditor::kCouldNotCheck;
+  }
+}

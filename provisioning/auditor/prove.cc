@@ -1,0 +1,48 @@
+#include "provisioning/auditor/prove.h"
+
+#include "provisioning/auditor/published_log.h"
+#include "vault/audit/base64.h"
+#include "vault/audit/checkpoint.h"
+#include "vault/audit/proof.h"
+
+namespace cardvault::auditor {
+namespace {
+
+int refuse(const Terminal& terminal, const std::string& what) {
+  terminal.err << "cardvault-audit: " << what << ": `audit verify` says more\n";
+  return kNotVerified;
+}
+
+}  // namespace
+
+int prove(const ProveOptions& options, const Terminal& terminal) {
+  const PublishedLog log(options.folder);
+  const auto read = log.files();
+  const auto note = read(std::string(audit::kCheckpointPath));
+  const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
+  if (!checkpoint) throw base::StartupError(options.folder + " holds no checkpoint");
+  if (!options.key.empty() &&
+      audit::open_checkpoint(**note, log.key(options.key)).trust != audit::Trust::kGood) {
+    return refuse(terminal, "the checkpoint is not signed by that key for that log");
+  }
+  if (options.record >= checkpoint->size) {
+    throw base::StartupError("the log has the records 0 to " +
+                             std::to_string(checkpoint->size - 1));
+  }
+  audit::TileReader tiles(read, checkpoint->size);
+  const auto entry = tiles.entry(options.record);
+  const auto proof = audit::inclusion_proof(options.record, checkpoint->size, tiles.nodes());
+  if (!entry || !proof ||
+      !audit::verify_inclusion(audit::leaf_hash(*entry), options.record, checkpoint->size, *proof,
+                               checkpoint->root)) {
+    return refuse(terminal, "the record can't be proven: it, or the tiles over it, were changed");
+  }
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(entry->data());
+  terminal.out << "c2sp.org/tlog-proof@v1\nextra " << audit::to_base64({bytes, entry->size()})
+               << "\nindex " << options.record << '\n';
+  for (const audit::Hash& hash : *proof) terminal.out << audit::to_base64(hash) << '\n';
+  terminal.out << '\n' << **note;
+  return kVerified;
+}
+
+}  // namespace cardvault::auditor

@@ -1,0 +1,21 @@
+// `audit prove`: the evidence that one record is in a log.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "provisioning/auditor/terminal.h"
+
+namespace cardvault::auditor {
+
+struct ProveOptions {
+  std::string folder;
+  std::string key;  // may be empty: the checkpoint's signature is then not checked here
+  std::uint64_t record = 0;
+};
+
+// Prints a proof as c2sp.org/tlog-proof has it; `extra` is the record itself. Returns the exit
+// code: a proof that would not hold is not printed. Throws StartupError: nothing could be read.
+[[nodiscard]] int prove(const ProveOptions& options, const Terminal& terminal);
+
+}  // namespace cardvault::auditor

@@ -1,0 +1,36 @@
+// The folder of a published log and the key to check it with, as the command line names them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "vault/audit/tile_reader.h"
+#include "vault/audit/verifier_key.h"
+
+namespace cardvault::auditor {
+
+// Thread-safe after construction.
+class PublishedLog {
+ public:
+  // Throws StartupError: no such folder.
+  explicit PublishedLog(const std::string& folder);
+  ~PublishedLog();
+  PublishedLog(const PublishedLog&) = delete;             // owns a descriptor
+  PublishedLog& operator=(const PublishedLog&) = delete;  // owns a descriptor
+
+  [[nodiscard]] audit::ReadFile files() const;
+  // `key` is a verifier key, or a file that holds one or a PEM public key; the latter is taken to
+  // be of the log that the folder's checkpoint names. Throws StartupError.
+  [[nodiscard]] audit::VerifierKey key(const std::string& key) const;
+
+ private:
+  std::string folder_;
+  int root_;
+};
+
+// A file's bytes. Throws StartupError.
+[[nodiscard]] std::string read_file(const std::string& path);
+// With '?' for whatever a terminal could take for more than text.
+[[nodiscard]] std::string printable(std::string_view text);
+
+}  // namespace cardvault::auditor

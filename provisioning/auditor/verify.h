@@ -1,0 +1,21 @@
+// `audit verify`: is a published log what it was?
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "provisioning/auditor/terminal.h"
+
+namespace cardvault::auditor {
+
+struct VerifyOptions {
+  std::string folder;
+  std::string key;                   // see PublishedLog::key()
+  std::vector<std::string> against;  // files: checkpoints kept elsewhere
+  unsigned threads = 0;              // 0: one per core
+};
+
+// Returns the exit code. Throws StartupError: nothing could be checked.
+[[nodiscard]] int verify(const VerifyOptions& options, const Terminal& terminal);
+
+}  // namespace cardvault::auditor

@@ -1,0 +1,191 @@
+#!/usr/bin/python3
+"""The published log under kill -9 and without room on its disk: at every moment what a reader finds
+verifies and continues what he found before, and in the end every event is in it.
+
+CARDVAULT_SEED=N repeats a run, CARDVAULT_ROUNDS=N sets the number of kills.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import traffic
+from traffic import vault_fixture
+
+sys.path.insert(0, os.path.join(vault_fixture.ROOT, "tests", "integration"))
+import audit_page  # noqa: E402
+
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "15"))
+SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
+AUDIT = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
+
+
+class Auditor(threading.Thread):
+    """Verifies the log over and over, each time against the checkpoint of the time before."""
+
+    def __init__(self, vault):
+        super().__init__()
+        self.vault, self.stopping = vault, threading.Event()
+        self.kept = vault.path("auditors-checkpoint")
+        self.verified, self.sizes, self.complaint = 0, [], None
+
+    def run(self):
+        while not self.stopping.is_set() and self.complaint is None:
+            self.verify()
+
+    def verify(self):
+        with open(self.vault.path("audit", "checkpoint"), "rb") as file:
+            now = file.read()
+        command = [AUDIT, "verify", self.vault.path("audit"), "--key", self.vault.path("audit.vkey")]
+        if self.verified:
+            command += ["--against", self.kept]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            self.complaint = done.stdout + done.stderr
+            return
+        with open(self.kept, "wb") as file:
+            file.write(now)
+        self.sizes.append(int(now.split(b"\n")[1]))
+        self.verified += 1
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+
+
+class PublishTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.vault = vault_fixture.shared(settings=traffic.UNLIMITED)
+        with open(cls.vault.path("audit.vkey"), encoding="ascii") as file:
+            cls.vkey = file.read()
+
+    def published(self):
+        log = audit_page.Log(self.vault.path("audit"))
+        return [json.loads(entry) for entry in log.entries(*log.checkpoint(self.vkey))]
+
+    def wait_published(self, text, seconds):
+        end = time.monotonic() + seconds
+        while not any(text in json.dumps(event) for event in self.published()):
+            self.assertLess(time.monotonic(), end, f"{text} is not published")
+            time.sleep(0.2)
+
+    def tokenize(self, number):
+        answer = self.vault.request("web", "POST", "/v1/tokenize", {
+            "pan": vault_fixture.made_up_pan(8_000_000 + number), "customer": f"+7702{number:07d}"})
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()["token"]
+
+    def test_kills_while_publishing(self):
+        print(f"seed {SEED}, {ROUNDS} rounds", flush=True)
+        chance = random.Random(SEED)
+        random.seed(SEED)
+        ledger = traffic.Ledger()
+        auditor = Auditor(self.vault)
+        auditor.start()
+        try:
+            with traffic.Traffic(self.vault, ledger):
+                for _ in range(ROUNDS):
+                    # A round of publishing takes milliseconds, once in 750: aim at it.
+                    time.sleep(chance.uniform(0.7, 1.6))
+                    before = self.vault.daemon_pid
+                    os.kill(before, signal.SIGKILL)
+                    end = time.monotonic() + 20
+                    while self.vault.daemon_pid == before and time.monotonic() < end:
+                        time.sleep(0.005)
+                    if chance.random() < 0.3:  # and once more while it starts
+                        time.sleep(chance.uniform(0, 0.4))
+                        try:
+                            os.kill(self.vault.daemon_pid, signal.SIGKILL)
+                        except ProcessLookupError:
+                            pass
+                        time.sleep(0.1)
+                    self.vault.wait_ready()
+                    self.assertIsNone(auditor.complaint)
+        finally:
+            auditor.stop()
+        self.assertIsNone(auditor.complaint)
+        self.assertGreater(auditor.verified, ROUNDS)
+        self.assertEqual(auditor.sizes, sorted(auditor.sizes))
+        for gate in vault_fixture.GATES:
+            self.vault.wait_ready(gate)
+        tail = traffic.settle(self.vault, ledger)
+        last = self.tokenize(1)
+        self.wait_published(last, 10)
+        events = self.published()
+        self.assertEqual([e["seq"] for e in events], list(range(len(events))))
+        self.assertGreater(len(events), len(tail) - 1)
+        traffic.report((
+            "kill -9 while publishing",
+            f"{ROUNDS} rounds, seed {SEED}",
+            f"{len(events)} events published, {auditor.verified} verifications meanwhile, each a "
+            "continuation of the one before: nothing lost, nothing written twice",
+            "-"))
+
+    def test_a_full_disk_only_delays(self):
+        if os.geteuid() != 0:
+            self.skipTest("a small disk of its own takes root")
+        vault, folder = self.vault, self.vault.path("audit")
+        vault.wait_ready()
+        owner = os.stat(vault.path("data")).st_uid
+        vault.down()
+        log = vault.path("audit.whole")
+        os.rename(folder, log)
+        os.mkdir(folder)
+        size = sum(os.path.getsize(os.path.join(at, name))
+                   for at, _, names in os.walk(log) for name in names)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={2 * size + (64 << 20)}", "tmpfs", folder],
+                       check=True)
+        try:
+            subprocess.run(["cp", "-a", log + "/.", folder], check=True)
+            os.chown(folder, owner, owner)
+            vault.up()
+            self.wait_published(self.tokenize(2), 5)
+            filler = os.path.join(folder, "filler")
+            free = os.statvfs(folder)
+            with open(filler, "wb") as file:
+                block = b"\0" * 4096
+                try:
+                    for _ in range(free.f_bavail * free.f_frsize // 4096 + 16):
+                        file.write(block)
+                        file.flush()
+                except OSError:
+                    pass
+            waiting = [self.tokenize(3 + i) for i in range(20)]
+            end = time.monotonic() + 15
+            while "publishing the log failed" not in vault.log_tail(50):
+                self.assertLess(time.monotonic(), end, "nothing is said about the full disk")
+                time.sleep(0.1)
+            self.assertEqual(vault.health("web", "/readyz").status, 200)
+            alarms = [e for e in vault.events(200) if e["op"] == "alarm"]
+            self.assertIn("log_unpublished", {e["outcome"] for e in alarms})
+            vault.kill_daemon()  # a start on a full disk
+            time.sleep(0.3)
+            vault.wait_ready()
+            waiting.append(self.tokenize(40))
+            os.unlink(filler)
+            for token in waiting:
+                self.wait_published(token, 10)
+            self.wait_published("log.published", 10)
+            vault.down()
+            shutil.rmtree(log)
+            subprocess.run(["cp", "-a", folder + "/.", log + ".new"], check=True)
+        finally:
+            vault.down()
+            subprocess.run(["umount", folder], check=True)
+            os.rmdir(folder)
+            os.rename(log + ".new" if os.path.isdir(log + ".new") else log, folder)
+            os.chown(folder, owner, owner)
+        vault.up()
+        self.wait_published(self.tokenize(50), 5)
+
+
+if __name__ == "__main__":
+    unittest.main()

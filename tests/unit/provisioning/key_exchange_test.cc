@@ -1,0 +1,218 @@
+// The exchange of a token's folder, and what it makes of each state that a kill can leave.
+#include "provisioning/key_exchange.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "provisioning/exit_code.h"
+#include "provisioning/key_folder_files.h"
+#include "provisioning/key_token_folder.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+namespace fs = std::filesystem;
+
+const TokenChangeNote kNote{"make", "pan-enc/2", "AES-256", "0102030405", "CMAC"};
+
+class TokenExchangeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "cardvault-exchange-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    fs::create_directories(token() / "one");
+    write(token() / "one" / "key.object", "first");
+    fs::permissions(token() / "one" / "key.object", fs::perms(0400));
+    fs::permissions(token(), fs::perms(0700));
+  }
+  void TearDown() override { fs::remove_all(dir_); }
+  [[nodiscard]] fs::path token() const { return dir_ / "token"; }
+  [[nodiscard]] fs::path change() const { return dir_ / "token.change"; }
+  static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+  static std::string read(const fs::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  [[nodiscard]] std::string live() const { return read(token() / "one" / "key.object"); }
+  // Copies, adds to the copy, exchanges.
+  static void make(TokenExchange& exchange) {
+    const fs::path copy = exchange.stage();
+    write(copy / "one" / "second.object", "second");
+    exchange.exchange(kNote);
+  }
+  [[nodiscard]] bool has_second() const { return fs::exists(token() / "one" / "second.object"); }
+  fs::path dir_;
+};
+
+TEST_F(TokenExchangeTest, TheChangedCopyIsLiveAndTheOldTokenKeptUntilConfirmed) {
+  TokenExchange exchange(token());
+  EXPECT_FALSE(exchange.unfinished());
+  make(exchange);
+  EXPECT_TRUE(has_second());
+  EXPECT_EQ(live(), "first");
+  ASSERT_TRUE(exchange.unfinished());
+  EXPECT_EQ(read(change() / "token" / "one" / "key.object"), "first");
+  EXPECT_FALSE(fs::exists(change() / "token" / "one" / "second.object"));
+  exchange.confirm();
+  EXPECT_FALSE(fs::exists(change()));
+  EXPECT_TRUE(has_second());
+}
+
+TEST_F(TokenExchangeTest, TheCopyGetsTheModesOfTheLiveToken) {
+  TokenExchange exchange(token());
+  make(exchange);
+  for (const char* name : {"key.object", "second.object"}) {
+    EXPECT_EQ(fs::status(token() / "one" / name).permissions(), fs::perms(0400)) << name;
+  }
+  EXPECT_EQ(fs::status(token()).permissions(), fs::perms(0700));
+}
+
+TEST_F(TokenExchangeTest, TakenBackItIsAsItWas) {
+  TokenExchange exchange(token());
+  make(exchange);
+  exchange.take_back();
+  EXPECT_FALSE(has_second());
+  EXPECT_EQ(live(), "first");
+  EXPECT_FALSE(fs::exists(change()));
+  make(exchange);  // and it can be tried again
+  EXPECT_TRUE(has_second());
+}
+
+TEST_F(TokenExchangeTest, ACopyWithoutItsNoteIsThrownAway) {
+  {
+    static_cast<void>(TokenExchange(token()).stage());
+  }
+  ASSERT_TRUE(fs::exists(change()));
+  const TokenExchange next(token());
+  EXPECT_TRUE(next.rolled_back());
+  EXPECT_FALSE(next.unfinished());
+  EXPECT_FALSE(fs::exists(change()));
+  EXPECT_EQ(live(), "first");
+}
+
+TEST_F(TokenExchangeTest, ANotedCopyThatIsNotExchangedIsThrownAway) {
+  {
+    TokenExchange exchange(token());
+    static_cast<void>(exchange.stage());
+  }
+  write(change() / "note", "make\npan-enc/2\nAES-256\n0102030405\nCMAC\n");
+  const TokenExchange next(token());
+  EXPECT_TRUE(next.rolled_back());
+  EXPECT_FALSE(next.unfinished());
+  EXPECT_EQ(live(), "first");
+}
+
+TEST_F(TokenExchangeTest, AnExchangedChangeIsFoundByTheNextProcess) {
+  {
+    TokenExchange exchange(token());
+    make(exchange);
+  }
+  TokenExchange next(token());
+  EXPECT_FALSE(next.rolled_back());
+  ASSERT_TRUE(next.unfinished());
+  EXPECT_EQ(next.unfinished()->label, kNote.label);
+  EXPECT_EQ(next.unfinished()->kcv, kNote.kcv);
+  next.take_back();
+  EXPECT_FALSE(has_second());
+}
+
+TEST_F(TokenExchangeTest, AWipeThatWasBrokenOffIsFinished) {
+  {
+    TokenExchange exchange(token());
+    make(exchange);
+  }
+  write(change() / "done", "");
+  wipe_folder(change() / "token" / "one");  // half of it
+  const TokenExchange next(token());
+  EXPECT_FALSE(next.rolled_back());
+  EXPECT_FALSE(next.unfinished());
+  EXPECT_FALSE(fs::exists(change()));
+  EXPECT_TRUE(has_second());
+}
+
+// The copy's generation goes with it: half thrown away it must not look like an old token.
+TEST_F(TokenExchangeTest, ARollBackThatWasBrokenOffIsNeverTakenForAnExchange) {
+  {
+    TokenExchange exchange(token());
+    make(exchange);
+    exchange.confirm();
+  }
+  {
+    static_cast<void>(TokenExchange(token()).stage());
+  }
+  fs::remove(change() / "token" / "generation");
+  fs::remove_all(change() / "token" / "one");
+  const TokenExchange next(token());
+  EXPECT_FALSE(next.unfinished());
+  EXPECT_TRUE(has_second());
+  EXPECT_EQ(live(), "first");
+}
+
+TEST_F(TokenExchangeTest, OneAtATime) {
+  const TokenExchange first(token());
+  EXPECT_THROW(TokenExchange second(token()), ToolError);
+}
+
+// Every step of a change, cut off at a random moment by a kill: the token is one of the two.
+TEST_F(TokenExchangeTest, KilledAtAnyMomentTheTokenIsOneOrTheOther) {
+  std::srand(7);
+  for (int round = 0; round < 60; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      try {
+        TokenExchange exchange(token());
+        if (exchange.unfinished()) exchange.confirm();
+        const fs::path copy = exchange.stage();
+        write(copy / "one" / ("more" + std::to_string(round)), "more");
+        exchange.exchange(kNote);
+        if (round % 3 == 0) exchange.take_back();
+        if (round % 3 == 1) exchange.confirm();
+      } catch (const std::exception&) {
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    ::usleep(static_cast<useconds_t>(std::rand() % 4000));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    ASSERT_EQ(live(), "first") << "round " << round;
+    ASSERT_TRUE(fs::exists(token() / "one"));
+  }
+  TokenExchange last(token());
+  if (last.unfinished()) last.confirm();
+  EXPECT_FALSE(fs::exists(change()));
+}
+
+TEST(TokenFolder, ComesFromSoftHsmsConfiguration) {
+  const std::string conf = (fs::temp_directory_path() / "cardvault-softhsm-test.conf").string();
+  std::ofstream(conf)
+      << "# tokens\nobjectstore.backend = file\ndirectories.tokendir =  /some/where \n";
+  EXPECT_EQ(folder_of_softhsm_conf(conf), "/some/where");
+  fs::remove(conf);
+  EXPECT_EQ(folder_of_softhsm_conf(conf), "");
+  hsm::TokenConfig other;
+  other.module = "/usr/lib/libCryptoki2.so";
+  EXPECT_EQ(token_folder(other), "") << "changed in place";
+}
+
+TEST(TokenFolder, InitArgsWithoutReadOnly) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"configdir='sql:/d' flags=readOnly", "configdir='sql:/d' flags=''"},
+      {"flags=readOnly configdir='sql:/d'", "flags='' configdir='sql:/d'"},
+      {"configdir='sql:/d' flags='readOnly' x=1", "configdir='sql:/d' flags='' x=1"},
+      {"configdir='sql:/d' flags=optimizeSpace,readOnly x=1",
+       "configdir='sql:/d' flags=optimizeSpace x=1"},
+      {"configdir='sql:/d' flags='readOnly,optimizeSpace'",
+       "configdir='sql:/d' flags='optimizeSpace'"},
+      {"configdir='sql:/d'", "configdir='sql:/d'"}};
+  for (const auto& [with, without] : cases) EXPECT_EQ(writable_init_args(with), without);
+}
+
+}  // namespace
+}  // namespace cardvault::provisioning
