@@ -1,6 +1,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 #include <optional>
 #include <span>
 
@@ -16,6 +17,29 @@ constexpr std::array<bool, 256> kPlain = [] {
   for (std::size_t c = 0x20; c < 0x7F; ++c) plain[c] = c != '"' && c != '\\';
   return plain;
 }();
+
+constexpr std::uint64_t each_byte(std::uint64_t byte) { return byte * 0x0101010101010101; }
+
+// Not zero when one of the eight bytes is `byte`.
+constexpr std::uint64_t any_is(std::uint64_t eight, std::uint64_t byte) {
+  const std::uint64_t zero_there = eight ^ each_byte(byte);
+  return (zero_there - each_byte(1)) & ~zero_there & each_byte(0x80);
+}
+
+// How many leading characters stand for themselves: eight at a time, for most of a log is text.
+std::size_t plain_run(std::string_view text) {
+  std::size_t run = 0;
+  for (std::uint64_t eight = 0; text.size() - run >= sizeof eight; run += sizeof eight) {
+    std::memcpy(&eight, text.data() + run, sizeof eight);
+    const std::uint64_t low = (eight - each_byte(0x20)) & ~eight & each_byte(0x80);
+    if ((low | (eight & each_byte(0x80)) | any_is(eight, '"') | any_is(eight, '\\') |
+         any_is(eight, 0x7F)) != 0) {
+      break;
+    }
+  }
+  while (run < text.size() && kPlain[static_cast<unsigned char>(text[run])]) ++run;
+  return run;
+}
 
 // The part of the line not read yet. Every reader returns false on a spelling that append_event()
 // never makes and leaves the rest at the trouble.
@@ -62,8 +86,7 @@ class Cursor {
   bool text(std::string* out, std::size_t least = 0) {
     std::size_t size = 0;
     while (true) {
-      std::size_t run = 0;
-      while (run < rest_.size() && kPlain[static_cast<unsigned char>(rest_[run])]) ++run;
+      const std::size_t run = plain_run(rest_);
       if (run == rest_.size()) return false;
       if (out != nullptr) out->append(rest_.substr(0, run));
       size += run;

@@ -155,7 +155,9 @@ TEST_F(StoreKeyRows, CustomersMoveUnderBothTheirKeys) {
   must_write([&](core::Transaction& tx) -> base::Result<void> {
     const auto moved = tx.move_customer(other, taken);
     EXPECT_FALSE(moved);
-    if (!moved) EXPECT_EQ(moved.error().code, Code::kAlreadyExists);
+    if (!moved) {
+      EXPECT_EQ(moved.error().code, Code::kAlreadyExists);
+    }
     return {};
   });
   EXPECT_TRUE(reader_->customer(other.name_fp).value());
