@@ -1,10 +1,10 @@
 #include "provisioning/key_acts.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "provisioning/key_change.h"
 #include "provisioning/key_vault_line.h"
+#include "provisioning/time_text.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/key_states.h"
 
@@ -111,23 +111,6 @@ ExitCode print_statement(const Context& context, const std::string& label) {
     return ExitCode::kDone;
   }
   return conclude(context, answer);
-}
-
-std::uint64_t parse_duration(const std::string& text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, value);
-  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
-  constexpr std::uint64_t kMost = 100'000'000;
-  const std::uint64_t seconds = unit == "d"                                   ? 86'400
-                                : unit == "h"                                 ? 3'600
-                                : unit == "m"                                 ? 60
-                                : unit == "s" || (unit.empty() && value == 0) ? 1
-                                                                              : 0;
-  if (read.ec != std::errc() || seconds == 0 || value > kMost) {
-    throw ToolError(ExitCode::kUsage, "\"" + text + "\" is no time: write 7d, 12h, 30m, 45s or 0");
-  }
-  return value * seconds;
 }
 
 }  // namespace cardvault::provisioning

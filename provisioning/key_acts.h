@@ -25,7 +25,4 @@ ExitCode rewrap_key(const Context& context, const std::string& purpose, bool wat
 // The signed statement as it is, for a file.
 ExitCode print_statement(const Context& context, const std::string& label);
 
-// Seconds of "7d", "12h", "30m", "45s", "0". Throws ToolError(kUsage).
-[[nodiscard]] std::uint64_t parse_duration(const std::string& text);
-
 }  // namespace cardvault::provisioning

@@ -24,11 +24,4 @@ ExitCode add_recipient(const Context& context, const RecipientOptions& options);
 // Gives a recipient another certificate: at once, or from a time on.
 ExitCode replace_recipient(const Context& context, const RecipientOptions& options);
 
-// Seconds of "90s", "30m", "36h" or "7d". Throws ToolError(kUsage) on anything else.
-[[nodiscard]] std::int64_t parse_duration(const std::string& text);
-
-// Milliseconds since 1970 of "2026-12-01T06:00:00Z" or "2026-12-01" (UTC, RFC 3339). Throws
-// ToolError(kUsage) on anything else.
-[[nodiscard]] std::int64_t parse_time(const std::string& text);
-
 }  // namespace cardvault::provisioning

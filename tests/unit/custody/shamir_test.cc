@@ -44,9 +44,8 @@ TEST(Shamir, SplitsTheSameSecretDifferentlyEachTime) {
 TEST(Shamir, AShareOfAConstantSecretTakesEveryValue) {
   std::set<std::uint8_t> seen;
   for (int i = 0; i < 200; ++i) {
-    for (const std::uint8_t byte : split(base::SecretBuffer(kMaxParts * 4, 0), 2, 2)[0].bytes) {
-      seen.insert(byte);
-    }
+    const auto parts = split(base::SecretBuffer(kMaxParts * 4, 0), 2, 2);
+    seen.insert(parts[0].bytes.begin(), parts[0].bytes.end());
   }
   EXPECT_EQ(seen.size(), 256U);
 }
