@@ -11,8 +11,10 @@
 namespace cardvault::provisioning {
 namespace {
 
-// Why the vault can't go on with the changed token; empty: it does.
-std::string try_change(const Context& context, const TokenChangeNote& note) {
+// Why the vault can't go on with the changed token; empty: it does. What it signed about it goes to
+// `statement`.
+std::string try_change(const Context& context, const TokenChangeNote& note,
+                       std::string& statement) {
   const auto adopted = ask_apart(context, "key.adopt", {});
   if (!adopted.ok) return adopted.message;
   if (note.verb == "destroy") return "";
@@ -22,12 +24,14 @@ std::string try_change(const Context& context, const TokenChangeNote& note) {
   const auto activated = ask_apart(
       context, "key.activate",
       {{"label", note.label}, {"kcv", note.kcv}, {"kcv_kind", note.kcv_kind}, {"kind", note.kind}});
+  if (!activated.rows.empty()) statement = activated.rows[0].at(0);
   return activated.ok ? "" : activated.message;
 }
 
 // The changed token is live: the vault takes it up, or the old one comes back.
 ExitCode finish(const Context& context, TokenChange& change, const TokenChangeNote& note) {
-  const std::string refused = try_change(context, note);
+  std::string statement;
+  const std::string refused = try_change(context, note, statement);
   if (!refused.empty()) {
     change.take_back(note);
     const auto back = ask_apart(context, "key.adopt", {});
@@ -43,6 +47,11 @@ ExitCode finish(const Context& context, TokenChange& change, const TokenChangeNo
     table.rows = {{note.label, note.kind, note.kcv, note.kcv_kind}};
     render(context.out, context.format, table);
     context.err << "cardvault: " << note.label << " is active now\n";
+    if (!statement.empty()) {
+      context.err << "cardvault: keep its verification key beside audit.vkey; the key before it "
+                     "vouches for it:\n"
+                  << statement;
+    }
     return ExitCode::kDone;
   }
   const auto gone = ask_apart(context, "key.destroyed", {{"label", note.label}});

@@ -5,6 +5,7 @@
 #include "vault/base/log.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/key_statement.h"
 #include "vault/daemon/key_states.h"
 #include "vault/daemon/stored_state.h"
 
@@ -173,6 +174,15 @@ wire::AdminAnswer AdminService::key_activate(const Call& call) {
   done.resource = label;
   done.details = {
       {"kcv", kcv}, {"kcv_kind", call.argument("kcv_kind")}, {"kind", call.argument("kind")}};
+  // Whoever reads the log learns of its next key from the one before.
+  std::string successor;
+  const auto rows_now = vault_.key_rows();
+  if (key->purpose == core::KeyPurpose::kAuditSign && find_key(*rows_now, *key) == nullptr) {
+    auto note = successor_statement(vault_, *key);
+    if (!note) return failed(note.error());
+    successor = std::move(*note);
+    done.details.emplace_back("statement", successor);
+  }
   const auto decide = [&](core::Transaction& tx, const std::vector<KeyRow>& rows,
                           core::Event& what) -> base::Result<std::optional<KeyRefusal>> {
     const KeyRow* known = find_key(rows, *key);
@@ -206,14 +216,21 @@ wire::AdminAnswer AdminService::key_activate(const Call& call) {
     if (auto put = tx.put_value(rotation_value(key->purpose), {}); !put) {
       return std::unexpected(put.error());
     }
+    if (successor.empty()) return std::nullopt;
+    auto put = tx.put_value(statement_value(*key), base::as_bytes(successor));
+    if (!put) return std::unexpected(put.error());
     return std::nullopt;
   };
   // Its first block of encryptions is durable with it: no request waits for one.
-  return change_keys(std::move(done), label + " is active now", decide, [&] {
+  wire::AdminAnswer answer = change_keys(std::move(done), label + " is active now", decide, [&] {
     if (counts_invocations(key->purpose)) {
       vault_.services().invocations.reserved(*key, core::kInvocationBlock);
     }
   });
+  if (!answer.ok || successor.empty()) return answer;
+  answer.columns = {"statement"};
+  answer.rows = {{successor}};
+  return answer;
 }
 
 wire::AdminAnswer AdminService::key_statement(const Call& call) {
@@ -225,7 +242,7 @@ wire::AdminAnswer AdminService::key_statement(const Call& call) {
   const auto note = (*reader)->value(statement_value(*key));
   if (!note) return failed(note.error());
   if (!*note || (*note)->empty()) {
-    return refusal(Code::kNotFound, "no rewrap has found 0 rows left on " + core::key_label(*key));
+    return refusal(Code::kNotFound, "the vault has signed nothing about " + core::key_label(*key));
   }
   wire::AdminAnswer answer;
   answer.columns = {"statement"};

@@ -1,4 +1,6 @@
-// What the vault says of a key under its own signature, for an assessor's file (PCI DSS 3.7.5).
+// What the vault says of a key under its own signature, for an assessor's file (PCI DSS 3.7.5):
+// signed notes (c2sp.org/signed-note) by an audit-sign key under the name that checkpoints have, so
+// that the log's verification key checks them.
 #pragma once
 
 #include <string>
@@ -8,8 +10,7 @@
 
 namespace cardvault::daemon {
 
-// A signed note (c2sp.org/signed-note) by the active audit-sign key, under the name that
-// checkpoints have, so that the log's verification key checks it:
+// By the active audit-sign:
 //
 //   cardvault key statement v1
 //   vault: cardvault.local/cardvault
@@ -19,5 +20,12 @@ namespace cardvault::daemon {
 //
 // Errors: those of Crypto::sign and public_key.
 [[nodiscard]] base::Result<std::string> zero_rows_statement(Vault& vault, core::KeyRef key);
+
+// By the active audit-sign, of the one that comes after it: whoever trusts the one can check the
+// other, whose verification key stands in it:
+//
+//   statement: audit-sign/2 signs after audit-sign/1
+//   vkey: cardvault.local/cardvault+0123abcd+AQ…
+[[nodiscard]] base::Result<std::string> successor_statement(Vault& vault, core::KeyRef next);
 
 }  // namespace cardvault::daemon
