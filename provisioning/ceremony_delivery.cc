@@ -27,7 +27,8 @@ void show(Terminal& terminal, const std::string& name, const Share& share,
 
 // True when what is typed back is this share.
 bool typed_back(Terminal& terminal, Desk& desk, const Share& share) {
-  terminal.say("Type it back from your paper (an empty first line shows it again).");
+  terminal.say("Type your share of " + std::string(custody::secret_name(share.label.secret)) +
+               " back from your paper (an empty first line shows it again).");
   const auto typed = desk.type_share();
   if (!typed) return false;
   if (custody::share_digest(*typed) == custody::share_digest(share)) return true;

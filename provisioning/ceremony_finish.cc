@@ -86,12 +86,11 @@ void Ceremony::sign_transcript() {
 void Ceremony::sign_as_token() {
   if (signed_by(journal_->so_far().signatures, kAudit)) return;
   step("the token signs the transcript and the custodians' register");
-  auto set = custody::parse_custodian_set(file("custodians"),
-                                          custody::read_text_file(file("custodians")));
-  const auto tried =
-      token_.use(uri(), user_pin(),
-                 {custody::signed_message("custodians", custody::set_body(set)),
-                  custody::transcript_message(journal_->so_far().body)});
+  auto set =
+      custody::parse_custodian_set(file("custodians"), custody::read_text_file(file("custodians")));
+  const auto tried = token_.use(uri(), user_pin(),
+                                {custody::signed_message("custodians", custody::set_body(set)),
+                                 custody::transcript_message(journal_->so_far().body)});
   set.signatures = {{kAudit, tried.signatures[0]}};
   replace_file(file("custodians"), custody::encode(set));
   journal_->add(custody::Signed{kAudit, tried.signatures[1]});
@@ -105,9 +104,9 @@ void Ceremony::sign_as(const custody::PlanCustodian& who) {
   const custody::Digest& body = journal_->so_far().body;
   terminal_.say("The transcript's digest:\n" + custody::for_comparison(body, "  "));
   const auto key = desk_.authenticate(who);
-  terminal_.demand_yes(name + ", did all this happen before your eyes, and do you sign it?");
-  auto set = custody::parse_custodian_set(file("custodians"),
-                                          custody::read_text_file(file("custodians")));
+  terminal_.demand_yes(name + ", did all this happen before your eyes, and do you sign it");
+  auto set =
+      custody::parse_custodian_set(file("custodians"), custody::read_text_file(file("custodians")));
   auto registered = key->sign(custody::signed_message("custodians", custody::set_body(set)));
   auto witnessed = key->sign(custody::transcript_message(body));
   if (!registered || !witnessed) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
@@ -144,10 +143,12 @@ void Ceremony::install() {
   if (!fs::exists(file("ready"))) {
     step("the vault's files are made and put in place");
     refuse_existing(vault_, moves);
-    for (const char* part : {"data", "audit", "custody", "vault.toml", "softhsm2.conf", "audit.vkey"}) {
+    for (const char* part :
+         {"data", "audit", "custody", "vault.toml", "softhsm2.conf", "audit.vkey"}) {
       fs::remove_all(file(part));
     }
-    for (const NewGate& gate : vault_.gates) fs::remove(file(("gate-" + gate.name + ".toml").c_str()));
+    for (const NewGate& gate : vault_.gates)
+      fs::remove(file(("gate-" + gate.name + ".toml").c_str()));
     const auto& so_far = journal_->so_far();
     const std::string actor =
         context_.operator_name.empty() ? login_name() : context_.operator_name;
@@ -187,8 +188,7 @@ void Ceremony::install() {
 }
 
 void Ceremony::keep_rehearsal(const std::string& dir) {
-  const std::string kept =
-      dir + "/rehearsal-" + journal_->so_far().head.vault + ".transcript";
+  const std::string kept = dir + "/rehearsal-" + journal_->so_far().head.vault + ".transcript";
   const int error = custody::write_new_file(kept, custody::read_text_file(file("transcript")));
   if (error != 0) throw ToolError(ExitCode::kLocal, kept + ": " + custody::explain_write(error));
   for (const std::string& path : medium_files_) fs::remove(path);

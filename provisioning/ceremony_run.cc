@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "hsm/token_uri.h"
 #include "provisioning/config_file.h"
 #include "provisioning/custody/medium.h"
 #include "provisioning/custody/share_register.h"
@@ -84,8 +85,7 @@ void Ceremony::open_journal() {
   custody::fill_random(id);
   const std::string vault = custody::hex(id);
   journal_.emplace(custody::TranscriptWriter::create(
-      file("transcript"),
-      {rehearsal_ ? "rehearsal" : "ceremony", vault, "none", plan_.text}));
+      file("transcript"), {rehearsal_ ? "rehearsal" : "ceremony", vault, "none", plan_.text}));
   journal_->add("begin", {{"operator", login_name()}, {"digest", custody::hex(plan_.digest)}});
   terminal_.say(plan_.title + "\nVault " + vault + ". Nothing is made before all " +
                 std::to_string(plan_.custodians.size()) + " custodians have signed the plan.");
@@ -97,8 +97,8 @@ void Ceremony::go_on() {
   if (so_far.head.plan != plan_.text) {
     throw ToolError(ExitCode::kRefused,
                     "the plan is not the one that this ceremony began with (" +
-                        custody::hex(custody::sha256(so_far.head.plan)).substr(0, 16) +
-                        "…, now " + custody::hex(plan_.digest).substr(0, 16) +
+                        custody::hex(custody::sha256(so_far.head.plan)).substr(0, 16) + "…, now " +
+                        custody::hex(plan_.digest).substr(0, 16) +
                         "…). Go on with the old plan, or move " + stage_ +
                         " away and begin anew: then every share given out so far is void");
   }
@@ -122,14 +122,13 @@ void Ceremony::sign_plan(const custody::PlanCustodian& who) {
   terminal_.say("Compare with the plan that you reviewed (cardvault ceremony plan show):\n" +
                 custody::for_comparison(plan_.digest, "  "));
   const auto key = desk_.authenticate(who);
-  terminal_.demand_yes(name + ", is it the same, and do you sign it?");
+  terminal_.demand_yes(name + ", is it the same, and do you sign it");
   const auto signature =
       key->sign(custody::plan_message(journal_->so_far().head.vault, plan_.digest));
   if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
-  journal_->add("plan-signed",
-                {{"custodian", name},
-                 {"key", custody::public_key_text(who.custodian.key)},
-                 {"signature", custody::hex(*signature)}});
+  journal_->add("plan-signed", {{"custodian", name},
+                                {"key", custody::public_key_text(who.custodian.key)},
+                                {"signature", custody::hex(*signature)}});
 }
 
 void Ceremony::make_void(SecretName secret, unsigned generation) {
@@ -200,12 +199,11 @@ void Ceremony::deliver_all(const Shares& shares) {
     std::ranges::copy(files, std::back_inserter(medium_files_));
     for (const custody::Share* share : theirs) {
       const auto& label = share->label;
-      journal_->add("share-confirmed",
-                    {{"secret", std::string(custody::secret_name(label.secret))},
-                     {"generation", std::to_string(label.generation)},
-                     {"index", std::to_string(label.index)},
-                     {"custodian", who.custodian.name},
-                     {"by", files.empty() ? "terminal" : "medium"}});
+      journal_->add("share-confirmed", {{"secret", std::string(custody::secret_name(label.secret))},
+                                        {"generation", std::to_string(label.generation)},
+                                        {"index", std::to_string(label.index)},
+                                        {"custodian", who.custodian.name},
+                                        {"by", files.empty() ? "terminal" : "medium"}});
     }
   }
 }
@@ -263,9 +261,8 @@ void Ceremony::wrap_keys() {
   if (!plan_.has(SecretName::kBackupKey) || done("keys-wrapped")) return;
   step("the keys are wrapped under the backup key");
   const custody::ShareRegister shares(journal_->so_far());
-  custody::WrappedKeys wrapped{journal_->so_far().head.vault,
-                               shares.newest_generation(SecretName::kBackupKey),
-                               {}};
+  custody::WrappedKeys wrapped{
+      journal_->so_far().head.vault, shares.newest_generation(SecretName::kBackupKey), {}};
   auto key = std::move(secrets_.at(SecretName::kBackupKey));
   secrets_.erase(SecretName::kBackupKey);
   wrapped.keys = token_.wrap(uri(), user_pin(), std::move(key));

@@ -138,7 +138,7 @@ std::string CeremonyToken::make(const base::SecretText& so_pin, const base::Secr
 }
 
 void CeremonyToken::make_keys(const std::string& uri, const base::SecretText& pin,
-                              const std::vector<std::string>& made,
+                              const std::vector<std::string>& made, bool again,
                               const std::function<void(const hsm::KeyReport&)>& report) const {
   const Environment environment;
   const auto maker = hsm::KeyMaker::open(config(uri), pin);
@@ -146,10 +146,7 @@ void CeremonyToken::make_keys(const std::string& uri, const base::SecretText& pi
     const core::KeyRef key{purpose, 1};
     const std::string label = core::key_label(key);
     if (std::ranges::find(made, label) != made.end()) continue;
-    if (const auto there = maker->list()) {
-      const bool left = std::ranges::find(*there, label, &hsm::KeyReport::label) != there->end();
-      if (left && !made.empty()) static_cast<void>(maker->destroy(key));
-    }
+    if (again) static_cast<void>(maker->destroy(key));  // kKeyMissing: there was none
     const auto reports = maker->make(key);
     if (!reports && reports.error().code == base::Code::kAlreadyExists) {
       throw ToolError(ExitCode::kLocal,

@@ -25,9 +25,10 @@ class CeremonyToken {
   [[nodiscard]] std::string make(const base::SecretText& so_pin, const base::SecretText& user_pin,
                                  bool again) const;
   // Makes version 1 of each purpose that `made` does not name yet, and reports each key as read
-  // back. One that is on the token unreported was made just before a break: it is made anew.
+  // back. `again`: a key on the token that `made` doesn't name was made just before a break, and is
+  // made anew; else keys that are there are refused.
   void make_keys(const std::string& uri, const base::SecretText& pin,
-                 const std::vector<std::string>& made,
+                 const std::vector<std::string>& made, bool again,
                  const std::function<void(const hsm::KeyReport&)>& report) const;
   [[nodiscard]] std::vector<hsm::WrappedKey> wrap(const std::string& uri,
                                                   const base::SecretText& pin,

@@ -22,10 +22,11 @@ void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* w
                const char* argument = nullptr);
 
 void add_operator_commands(CLI::App& app,
-                           Chosen& chosen);  // status, client, customer, token, clock
-void add_key_commands(CLI::App& app, Chosen& chosen);
+                           Chosen& chosen);  // status, key, client, customer, token, clock
 void add_recipient_commands(CLI::App& app, Chosen& chosen);
 void add_watch_commands(CLI::App& app, Chosen& chosen);  // otp, canary, jwks
-void add_file_commands(CLI::App& app, Chosen& chosen);   // init, bin, audit, backup, doctor
+void add_custody_commands(CLI::App& app,
+                          Chosen& chosen);  // ceremony, share, custodian, action, approve
+void add_file_commands(CLI::App& app, Chosen& chosen);  // init, bin, audit, backup, doctor
 
 }  // namespace cardvault::provisioning

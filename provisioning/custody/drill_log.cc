@@ -44,7 +44,9 @@ std::vector<Drill> last_drills(const std::string& transcript_path) {
                          entry.get("secret") == secret_name(one.share.label.secret) &&
                          entry.get("generation") == std::to_string(one.share.label.generation) &&
                          entry.get("index") == std::to_string(one.share.label.index);
-      if (of_it) one.delivered_ms = entry.time_ms;
+      if (!of_it) continue;
+      const auto since = parse_time(entry.get("since"));  // carried over by a reshare
+      one.delivered_ms = since.value_or(entry.time_ms);
     }
   }
   const std::string path = drill_log_path(transcript_path);

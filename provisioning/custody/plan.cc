@@ -56,7 +56,7 @@ class Section {
     if (!table_[key].is_table()) bad(std::string(": ") + key + " must be a section");
     return table_[key].as_table();
   }
-  void known(const char* key) { taken_.insert(key); }
+  void known(const char* key) { taken_.insert(key); }  // read elsewhere
   void finish() {
     for (const auto& [key, value] : table_) {
       if (!taken_.contains(std::string(key.str()))) {

@@ -127,7 +127,7 @@ base::SecretText Terminal::ask_secret(std::string_view question) {
 }
 
 bool Terminal::says_yes(std::string_view question) {
-  return ask(std::string(question) + " (type Yes)") == "Yes";
+  return ask(std::string(question) + "? (type Yes)") == "Yes";
 }
 
 void Terminal::demand_yes(std::string_view question) {

@@ -1,6 +1,7 @@
 #include "provisioning/custody/transcript_check.h"
 
 #include <algorithm>
+#include <set>
 
 #include "provisioning/custody/share_register.h"
 #include "vault/base/clock.h"
@@ -24,6 +25,7 @@ class Checker {
       }
     }
     check_shares();
+    if (reshare) check_rebuilt();
     say(t_.last("end") != nullptr, "it came to its end", "it has no end: it was broken off");
     check_final_signatures(reshare);
     return std::move(out_);
@@ -99,6 +101,26 @@ class Checker {
               std::to_string(threshold) + " rebuild it",
           name + ": its shares are not those of the plan, or not all were delivered");
     }
+  }
+
+  // Of a reshare: enough custodians brought good shares, and the split they came from is void.
+  void check_rebuilt() {
+    const Entry* begin = t_.last("begin");
+    const std::string secret = begin == nullptr ? "" : begin->get("secret");
+    std::set<std::string> indices;
+    std::string generation;
+    for (const Entry& entry : t_.entries) {
+      if (entry.verb != "share-entered" || entry.get("secret") != secret) continue;
+      indices.insert(entry.get("index"));
+      generation = entry.get("generation");
+    }
+    const auto name = parse_secret_name(secret);
+    const bool enough = name && plan_.has(*name) && indices.size() >= plan_.thresholds.at(*name);
+    say(enough, std::to_string(indices.size()) + " custodians brought shares of " + secret,
+        "too few custodians brought shares of \"" + secret + "\"");
+    const Entry* gone = t_.last("split-void", "secret", secret);
+    say(gone != nullptr && gone->get("generation") == generation,
+        "the split they came from is void", "the split they came from was not made void");
   }
 
   void check_final_signatures(bool reshare) {

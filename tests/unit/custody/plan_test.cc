@@ -69,6 +69,7 @@ TEST(Plan, NamesEachMistake) {
     text.replace(text.find(one.from), std::string_view(one.from).size(), one.to);
     const std::string said = refusal([&] { static_cast<void>(parse_plan("p", text)); });
     EXPECT_NE(said.find(one.says), std::string::npos) << one.to << "\n" << said;
+    EXPECT_EQ(said.find("p is no plan to carry out:\n  "), 0U);
   }
   std::string twice = good;
   const auto at = twice.find(keys[1].text());

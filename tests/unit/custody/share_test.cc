@@ -41,14 +41,14 @@ TEST(Share, EveryFlippedBitIsNoticed) {
   const auto bytes = encode_share(shares()[0]);
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     auto changed = bytes;
-    changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ 1U << bit % 8);
+    changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1U << (bit % 8)));
     EXPECT_FALSE(decode_share(changed)) << bit;
   }
 }
 
 TEST(Share, DigestDependsOnLabelAndValue) {
   std::set<std::string> seen;
-  for (const std::uint8_t generation : {std::uint8_t{1}, std::uint8_t{2}}) {
+  for (const std::uint8_t generation : std::to_array<std::uint8_t>({1, 2})) {
     for (const Share& one : shares(generation)) seen.insert(hex(share_digest(one)));
   }
   Share renamed = std::move(shares()[0]);
@@ -70,7 +70,7 @@ TEST(ShareText, FourLinesComeBackHoweverTheyAreTyped) {
           std::string typed;
           for (const char c : line) {
             if (c == '-') continue;
-            typed += c == '0' ? 'o' : c == '1' ? 'l' : static_cast<char>(std::tolower(c));
+            typed += c == '0' ? 'o' : c == '1' ? 'l' : static_cast<char>(::tolower(c));
           }
           line = typed;
         }

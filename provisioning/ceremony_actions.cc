@@ -1,0 +1,204 @@
+#include "provisioning/ceremony_actions.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "provisioning/custody/key_file.h"
+#include "provisioning/custody/lines.h"
+#include "provisioning/custody/medium.h"
+#include "provisioning/custody/quorum.h"
+#include "provisioning/custody/terminal.h"
+#include "vault/base/ascii.h"
+#include "vault/base/clock.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+constexpr const char* kNothing = "Nothing was signed or made.\n";
+
+std::int64_t now_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1000;
+}
+
+base::SecretText read_fd(int fd) {
+  std::array<char, custody::kMaxPassphrase + 2> text{};
+  std::size_t size = 0;
+  ssize_t n = 0;
+  while (size < text.size() && (n = ::read(fd, text.data() + size, text.size() - size)) > 0) {
+    size += static_cast<std::size_t>(n);
+  }
+  std::string_view line(text.data(), size);
+  line = line.substr(0, line.find('\n'));
+  base::SecretText out(line);
+  base::wipe(text.data(), text.size());
+  if (n < 0 || out.empty()) throw ToolError(ExitCode::kUsage, "no passphrase on --passphrase-fd");
+  return out;
+}
+
+// From the descriptor, or typed on the terminal.
+class Passphrase {
+ public:
+  explicit Passphrase(int fd) : fd_(fd) {
+    if (fd < 0) terminal_.emplace(kNothing);
+  }
+  [[nodiscard]] base::SecretText ask(const std::string& question) {
+    return terminal_ ? terminal_->ask_secret(question) : read_fd(fd_);
+  }
+  [[nodiscard]] custody::Terminal* terminal() { return terminal_ ? &*terminal_ : nullptr; }
+
+ private:
+  int fd_;
+  std::optional<custody::Terminal> terminal_;
+};
+
+std::unique_ptr<custody::CustodianKey> open_key(const std::string& place, Passphrase& passphrase) {
+  const bool card = custody::is_card(place);
+  const auto typed = passphrase.ask(card ? "PIN of the card" : "Passphrase of " + place);
+  auto key = custody::open_custodian_key(place, typed);
+  if (!key) {
+    throw ToolError(ExitCode::kRefused, card ? "this PIN is wrong, and the card counts wrong tries"
+                                             : place + ": this passphrase is wrong");
+  }
+  return std::move(*key);
+}
+
+custody::Action read_action(const std::string& path) {
+  return custody::parse_action(path, custody::read_text_file(path));
+}
+
+std::string describe(const custody::Action& action) {
+  return custody::encode(action) + "\nSHA-256, to be compared by reading it aloud:\n" +
+         custody::for_comparison(custody::action_digest(action), "  ");
+}
+
+void write_new(const std::string& path, const std::string& text) {
+  if (const int error = custody::write_new_file(path, text); error != 0) {
+    throw ToolError(ExitCode::kLocal, path + ": " + custody::explain_write(error));
+  }
+}
+
+void confirm(custody::Terminal* terminal, const custody::Action& action,
+             const std::string& digest) {
+  if (!digest.empty()) {
+    if (digest == custody::hex(custody::action_digest(action))) return;
+    throw ToolError(ExitCode::kRefused, "the action's digest is another than --digest: not signed");
+  }
+  if (terminal == nullptr) {
+    throw ToolError(ExitCode::kUsage, "without a terminal, name the action by --digest");
+  }
+  terminal->say(describe(action));
+  try {
+    terminal->demand_yes("Do you approve exactly this");
+  } catch (const custody::Declined& problem) {
+    throw ToolError(ExitCode::kRefused, problem.what());
+  }
+}
+
+}  // namespace
+
+ExitCode create_custodian_key(const Context& context, const std::string& path, int passphrase_fd) {
+  Passphrase passphrase(passphrase_fd);
+  const auto first = passphrase.ask("New passphrase for " + path + ", at least " +
+                                    std::to_string(custody::kMinPassphrase) + " characters");
+  if (first.size() < custody::kMinPassphrase || first.size() > custody::kMaxPassphrase) {
+    throw ToolError(ExitCode::kUsage,
+                    "a passphrase has " + std::to_string(custody::kMinPassphrase) + " to " +
+                        std::to_string(custody::kMaxPassphrase) + " characters: no key was made");
+  }
+  if (passphrase.terminal() != nullptr) {
+    const auto second = passphrase.ask("The same once more");
+    if (!std::ranges::equal(first.expose(), second.expose())) {
+      throw ToolError(ExitCode::kUsage, "the two are not the same: no key was made");
+    }
+  }
+  const auto key = custody::create_key_file(path, first);
+  context.out << "key = \"" << custody::public_key_text(key) << "\"\n";
+  context.err << "cardvault: made " << path
+              << ". The line above is for the plan; the file stays with its custodian\n";
+  return ExitCode::kDone;
+}
+
+ExitCode show_custodian_key(const Context& context, const std::string& place, int passphrase_fd) {
+  Passphrase passphrase(passphrase_fd);
+  const auto key = open_key(place, passphrase);
+  context.out << "key = \"" << custody::public_key_text(key->public_key()) << "\"\n";
+  return ExitCode::kDone;
+}
+
+ExitCode new_action(const Context& context, const NewAction& options) {
+  std::string vault = options.vault;
+  if (!options.custodians.empty()) {
+    vault = custody::parse_custodian_set(options.custodians,
+                                         custody::read_text_file(options.custodians))
+                .vault;
+  }
+  std::vector<std::pair<std::string, std::string>> arguments;
+  for (const std::string& one : options.arguments) {
+    const auto equals = one.find('=');
+    if (equals == std::string::npos) {
+      throw ToolError(ExitCode::kUsage, "an argument is NAME=VALUE: " + one);
+    }
+    arguments.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+  }
+  const auto action = custody::make_action(vault, options.verb, std::move(arguments),
+                                           now_ms() + 3'600'000LL * options.hours);
+  write_new(options.out, custody::encode(action));
+  context.out << describe(action);
+  return ExitCode::kDone;
+}
+
+ExitCode show_action(const Context& context, const std::string& path) {
+  context.out << describe(read_action(path));
+  return ExitCode::kDone;
+}
+
+ExitCode check_action(const Context& context, const std::string& path,
+                      const std::string& custodians, const std::vector<std::string>& approvals) {
+  const custody::CustodianSet set =
+      custody::parse_custodian_set(custodians, custody::read_text_file(custodians));
+  auto problems = custody::check_signatures(set, set.audit_key);
+  std::vector<custody::Approval> read;
+  for (const std::string& one : approvals) {
+    read.push_back(custody::parse_approval(one, custody::read_text_file(one)));
+  }
+  const auto verdict = custody::check_quorum(read_action(path), read, set, now_ms());
+  for (const std::string& problem : problems) {
+    context.err << "cardvault: " << custodians << ": " << problem << '\n';
+  }
+  for (const std::string& problem : verdict.problems)
+    context.err << "cardvault: " << problem << '\n';
+  for (const std::string& name : verdict.approved_by) context.out << "approved by " << name << '\n';
+  if (!verdict.reached || !problems.empty()) return ExitCode::kRefused;
+  context.err << "cardvault: a quorum. The vault checks it again, with its own clock and key\n";
+  return ExitCode::kDone;
+}
+
+ExitCode approve(const Context& context, const ApproveOptions& options) {
+  const custody::Action action = read_action(options.action);
+  if (action.expires_ms <= now_ms()) {
+    throw ToolError(
+        ExitCode::kRefused,
+        "the action expired at " + base::format_time(action.expires_ms) + ": a new one is needed");
+  }
+  Passphrase passphrase(options.passphrase_fd);
+  confirm(passphrase.terminal(), action, options.digest);
+  const auto key = open_key(options.key, passphrase);
+  const custody::Digest digest = custody::action_digest(action);
+  auto signature = key->sign(custody::approval_message(digest));
+  if (!signature) throw ToolError(ExitCode::kLocal, "the key did not sign");
+  const std::string name = custody::public_key_text(key->public_key());
+  const std::string out = options.out.empty()
+                              ? options.action + "." + name.substr(name.size() - 8) + ".approval"
+                              : options.out;
+  write_new(out, custody::encode(custody::Approval{digest, name, std::move(*signature)}));
+  context.err << "cardvault: approved: " << out << '\n';
+  return ExitCode::kDone;
+}
+
+}  // namespace cardvault::provisioning
