@@ -5,6 +5,7 @@ verifies and continues what he found before, and in the end every event is in it
 CARDVAULT_SEED=N repeats a run, CARDVAULT_ROUNDS=N sets the number of kills.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -66,6 +67,10 @@ class PublishTest(unittest.TestCase):
         cls.vault = vault_fixture.shared(settings=traffic.UNLIMITED)
         with open(cls.vault.path("audit.vkey"), encoding="ascii") as file:
             cls.vkey = file.read()
+
+    def setUp(self):
+        self.vault.up_again()
+        self.vault.wait_ready()
 
     def published(self):
         log = audit_page.Log(self.vault.path("audit"))
@@ -149,15 +154,9 @@ class PublishTest(unittest.TestCase):
             vault.up()
             self.wait_published(self.tokenize(2), 5)
             filler = os.path.join(folder, "filler")
-            free = os.statvfs(folder)
-            with open(filler, "wb") as file:
-                block = b"\0" * 4096
-                try:
-                    for _ in range(free.f_bavail * free.f_frsize // 4096 + 16):
-                        file.write(block)
-                        file.flush()
-                except OSError:
-                    pass
+            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(b"\0" * 4096)
             waiting = [self.tokenize(3 + i) for i in range(20)]
             end = time.monotonic() + 15
             while "publishing the log failed" not in vault.log_tail(50):

@@ -65,6 +65,10 @@ EXPOSE_FILES = {
     "provisioning/custody/key_file.cc",    # a passphrase, into scrypt
     "provisioning/custody/share_file.cc",  # a share as text, under its custodian's key
     "provisioning/custody/terminal.cc",    # an answer typed with echo, which is no secret
+    "provisioning/ceremony_delivery.cc",  # a share, onto the custodian's medium or terminal
+    "provisioning/ceremony_desk.cc",   # a passphrase, into the custodian's key file
+    "provisioning/ceremony_run.cc",    # fresh PINs, into shares
+    "provisioning/ceremony_token.cc",  # fresh PINs, into the token
     "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked

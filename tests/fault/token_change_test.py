@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""kill -9 of the tool in the middle of token changes, under load: no key is ever lost, no request
+fails, and the next command finishes or takes back what was broken off.
+
+CARDVAULT_SEED=N repeats a run, CARDVAULT_ROUNDS=N sets the number of rounds.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+import traffic
+from traffic import vault_fixture
+
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "400" if traffic.LONG else "25"))
+SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"
+SETTINGS = traffic.UNLIMITED + ("otp.resend_s=0", "otp.sends=0")
+
+
+class Asker:
+    """One client that stores, reveals and proves codes until the block ends."""
+
+    def __init__(self, vault):
+        self.vault, self.answers, self.wrong = vault, 0, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        for client in vault_fixture.GATES:
+            self.vault.context(client)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        web, processor = traffic.Line(self.vault, "web"), traffic.Line(self.vault, "processor")
+        number = 0
+        while not self._stop.wait(0.02):
+            pan, customer = vault_fixture.made_up_pan(4_000_000 + number), f"78{number // 5:09d}"
+            number += 1
+            stored = web.send("POST", "/v1/tokenize", {"pan": pan, "customer": customer})
+            if stored.status != 200:
+                self.wrong.append(stored)
+                continue
+            revealed = processor.send("POST", "/v1/detokenize",
+                                      {"token": stored.json()["token"], "purpose": "payment"})
+            if revealed.status != 200 or revealed.json()["pan"] != pan:
+                self.wrong.append(revealed)
+            self.answers += 2
+        web.close()
+        processor.close()
+
+
+class TokenChange(unittest.TestCase):
+    def setUp(self):
+        print(f"seed {SEED}, {ROUNDS} rounds", flush=True)
+        self.chance = random.Random(SEED)
+        self.vault = vault_fixture.shared(SETTINGS)
+        with open(self.vault.path("pin"), encoding="ascii") as file:
+            self.pin = file.read().strip()
+
+    def keys(self):
+        return {row["key"]: row["state"]
+                for row in json.loads(self.vault.tool("--format", "json", "key", "list").stdout)}
+
+    def on_token(self):
+        """Labels of the secret keys on the live token, by a fresh login on a copy of it."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(self.vault.path("token"), f"{folder}/token")
+            subprocess.run(["chmod", "-R", "u+w", f"{folder}/token"], check=True)
+            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
+                conf.write(f"directories.tokendir = {folder}/token\nobjectstore.backend = file\n"
+                           "log.level = ERROR\n")
+            listed = subprocess.run(
+                ["pkcs11-tool", "--module", MODULE, "--login", "--pin", self.pin, "--list-objects"],
+                env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, capture_output=True, text=True,
+                timeout=60)
+        self.assertEqual(listed.returncode, 0, "the token on disk can't be opened: " + listed.stderr)
+        return {line.split("label:")[1].strip() for line in listed.stdout.splitlines()
+                if "label:" in line}
+
+    def next_command(self):
+        """What to do now: rotate until there are three, then retire and destroy the oldest."""
+        versions = sorted((int(label.split("/")[1]), state) for label, state in self.keys().items()
+                          if label.startswith("otp-mac/"))
+        here = [(version, state) for version, state in versions if state != "destroyed"]
+        gone = [version for version, state in versions if state == "destroyed"]
+        half = [version for version in gone if f"otp-mac/{version}" in self.on_token()]
+        if half:
+            return ["key", "destroy", f"otp-mac/{half[0]}"]
+        if len(here) < 3:
+            return ["key", "rotate", "otp-mac"]
+        label = f"otp-mac/{here[0][0]}"
+        if here[0][1] == "decrypt only":
+            self.vault.tool("key", "retire", label)
+        return ["key", "destroy", label, "--after", "0"]
+
+    def run_and_kill(self, command, within):
+        tool = subprocess.Popen(self.vault.tool_command(*command), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                start_new_session=True)
+        try:
+            tool.wait(self.chance.uniform(0, within))
+            return False
+        except subprocess.TimeoutExpired:
+            # Sometimes with the process that speaks to the vault, sometimes without it.
+            if self.chance.random() < 0.5:
+                os.killpg(tool.pid, signal.SIGKILL)
+            else:
+                tool.kill()
+            tool.wait()
+            return True
+
+    def test_no_token_is_lost(self):
+        begin = time.monotonic()
+        self.vault.tool("key", "rotate", "otp-mac")
+        within = 1.15 * (time.monotonic() - begin)
+        killed = {"rotate": 0, "destroy": 0}
+        left = 0
+        with Asker(self.vault) as asker:
+            while sum(killed.values()) < ROUNDS:
+                command = self.next_command()
+                if self.run_and_kill(command, within):
+                    killed[command[1]] += 1
+                left += os.path.exists(self.vault.path("token.change"))
+                keys, token = self.keys(), self.on_token()
+                lost = {label for label, state in keys.items() if state != "destroyed"} - token
+                self.assertEqual(lost, set(), f"after a kill of {command}")
+                if self.chance.random() < 0.1:
+                    # What is on the disk now is what the vault starts with.
+                    self.vault.tool("status")
+        self.assertEqual(asker.wrong, [])
+        self.assertGreater(asker.answers, ROUNDS)
+        self.assertGreater(min(killed.values()), 0)
+        self.assertGreater(left, 0, "no kill hit a change")
+        # Whatever was left: a whole rotation works, and nothing of it stays.
+        self.vault.tool("key", "rotate", "otp-mac")
+        self.assertFalse(os.path.exists(self.vault.path("token.change")))
+        self.vault.kill_daemon()
+        self.vault.wait_ready()
+        self.assertEqual(self.vault.tool("doctor", check=False).stdout.count("broken off"), 0)
+        traffic.report((
+            "kill -9 of the tool in the middle of token changes",
+            f"{sum(killed.values())} kills, seed {SEED}: {killed['rotate']} of rotations, "
+            f"{killed['destroy']} of destructions",
+            f"no key lost, {asker.answers} requests answered meanwhile, none refused; {left} changes "
+            "left half done, each finished or taken back by the next command", ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
