@@ -22,7 +22,8 @@ void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* w
                const char* argument = nullptr);
 
 void add_operator_commands(CLI::App& app,
-                           Chosen& chosen);  // status, key, client, customer, token, clock
+                           Chosen& chosen);  // status, client, customer, token, clock
+void add_key_commands(CLI::App& app, Chosen& chosen);
 void add_recipient_commands(CLI::App& app, Chosen& chosen);
 void add_watch_commands(CLI::App& app, Chosen& chosen);  // otp, canary, jwks
 void add_custody_commands(CLI::App& app,
