@@ -65,6 +65,7 @@ EXPOSE_FILES = {
     "provisioning/custody/key_file.cc",    # a passphrase, into scrypt
     "provisioning/custody/share_file.cc",  # a share as text, under its custodian's key
     "provisioning/custody/terminal.cc",    # an answer typed with echo, which is no secret
+    "provisioning/ceremony_actions.cc",  # a passphrase, into a custodian's key file
     "provisioning/ceremony_delivery.cc",  # a share, onto the custodian's medium or terminal
     "provisioning/ceremony_desk.cc",   # a passphrase, into the custodian's key file
     "provisioning/ceremony_run.cc",    # fresh PINs, into shares
