@@ -253,6 +253,29 @@ class AuditLog(unittest.TestCase):
              self.vault.dir, f"audit.anchor={path}"], check=True, timeout=60)
 
 
+SOFTOKEN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
+
+
+@unittest.skipUnless(os.path.exists(SOFTOKEN), "libnss3 is not installed")
+class WithoutEd25519(unittest.TestCase):
+    """NSS signs by ECDSA alone: the checkpoints are of the other type."""
+
+    def test_checkpoints_are_signed_by_ecdsa_and_verify(self):
+        vault = vault_fixture.Vault(options=lambda folder: [
+            "--module", SOFTOKEN, "--init-args",
+            f"configdir='sql:{folder}/nss' certPrefix='' keyPrefix='' secmod='secmod.db' flags='' "
+            "dbTokenDescription='cardvault'"])
+        self.addCleanup(vault.close)
+        with open(vault.path("audit.vkey"), encoding="ascii") as file:
+            vkey = file.read()
+        log = audit_page.Log(vault.path("audit"))
+        size, root = log.checkpoint(vkey)
+        self.assertEqual(len(log.entries(size, root)), size)
+        for program in ([AUDIT], vault.tool_command("audit")):
+            subprocess.run([*program, "verify", vault.path("audit"), "--key",
+                            vault.path("audit.vkey")], check=True, timeout=60, capture_output=True)
+
+
 def copy_with_owner(source, target):
     shutil.copy2(source, target)
     own(target, source)

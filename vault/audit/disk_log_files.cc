@@ -5,13 +5,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "vault/audit/tile.h"
 
 namespace cardvault::audit {
 namespace {
 
 constexpr std::size_t kMaxStaged = 64;  // descriptors held open
+// No file of a log is larger than a bundle of the longest entries; more is looked at only to see
+// that there is more.
+constexpr std::size_t kMostBytes = kTileWidth * (2 + kMaxEntryBytes) + 4096;
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kFolderMode = 0750;
 constexpr const char* kSuffix = ".new";
@@ -47,31 +53,37 @@ base::Result<void> sync_folder(int root, const std::string& path) {
   return result;
 }
 
+base::Result<std::optional<std::string>> read_to_end(int fd, std::size_t size) {
+  std::string bytes(std::min(size, kMostBytes), '\0');
+  std::size_t had = 0;
+  while (had < bytes.size()) {
+    const ssize_t n = ::read(fd, bytes.data() + had, bytes.size() - had);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return failure("read log file");
+    if (n == 0) break;
+    had += static_cast<std::size_t>(n);
+  }
+  bytes.resize(had);
+  return bytes;
+}
+
 }  // namespace
 
 base::Result<std::optional<std::string>> read_whole(int root, const std::string& path) {
-  const int fd = ::openat(root, path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Not to wait for whoever might write into a pipe that somebody put there.
+  const int fd = ::openat(root, path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     return failure("open log file");
   }
-  struct stat status{};
-  std::string bytes;
-  if (::fstat(fd, &status) == 0) bytes.reserve(static_cast<std::size_t>(status.st_size) + 1);
   base::Result<std::optional<std::string>> result;
-  while (true) {
-    const std::size_t had = bytes.size();
-    bytes.resize(bytes.capacity() > had ? bytes.capacity() : had + 4096);
-    const ssize_t n = ::read(fd, bytes.data() + had, bytes.size() - had);
-    if (n < 0) {
-      result = failure("read log file");
-      break;
-    }
-    bytes.resize(had + static_cast<std::size_t>(n));
-    if (n == 0) {
-      result = std::move(bytes);
-      break;
-    }
+  struct stat status{};
+  if (::fstat(fd, &status) != 0) {
+    result = failure("open log file");
+  } else if (!S_ISREG(status.st_mode)) {
+    result = base::fail(base::Code::kStoreFailed, "read log file", EISDIR);
+  } else {
+    result = read_to_end(fd, static_cast<std::size_t>(status.st_size));
   }
   ::close(fd);
   return result;

@@ -38,7 +38,8 @@ class DiskLogFiles final : public LogFiles {
   std::set<std::string> changed_folders_;  // to be synced
 };
 
-// All of a file below the folder open as `root`; nullopt: there is none. kStoreFailed.
+// All of a file below the folder open as `root`, or, where it is larger than any file of a log, its
+// beginning; nullopt: there is none. kStoreFailed, for what is no file too.
 [[nodiscard]] base::Result<std::optional<std::string>> read_whole(int root,
                                                                   const std::string& path);
 

@@ -166,5 +166,70 @@ TEST(Leaves, RefuseALengthPastTheEnd) {
   }
 }
 
+// Whatever one of both accepts the other does, at every change of every character.
+TEST(EventCheck, AcceptsExactlyWhatTheParserAccepts) {
+  core::Event event = full_event();
+  event.details.emplace_back("odd", "\"\\\x01\xD0\xB0\xF0\x9F\x98\x80");
+  const std::string line = encode(7, event);
+  const auto head = check_event(line);
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->seq, 7U);
+  EXPECT_EQ(head->time_ms, event.time_ms);
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    for (const int change : {1, 2, 0x20, 0x80}) {
+      std::string other = line;
+      other[i] = static_cast<char>(other[i] ^ change);
+      const auto parsed = parse_event(other, nullptr);
+      const auto checked = check_event(other);
+      ASSERT_EQ(parsed.has_value(), checked.has_value()) << other;
+      if (parsed) {
+        EXPECT_EQ(parsed->time_ms, checked->time_ms);
+      } else {
+        EXPECT_EQ(parsed.error().number, checked.error().number);
+        ++refused;
+      }
+    }
+    EXPECT_EQ(parse_event(line.substr(0, i), nullptr).has_value(), false);
+    EXPECT_EQ(check_event(line.substr(0, i)).has_value(), false);
+  }
+  EXPECT_GT(refused, line.size());
+}
+
+TEST(EventCheck, FindsAWrongCharacterAnywhereInALongText) {
+  core::Event event = full_event();
+  event.details = {{"long", std::string(50, 'x')}};
+  const std::string line = encode(7, event);
+  const std::size_t at = line.find("xxxx");
+  for (std::size_t i = at; i < at + 50; ++i) {
+    for (const char wrong : {'\0', '\x1F', '\n', '"', '\\', '\x7F', '\x80', '\xFF'}) {
+      std::string other = line;
+      other[i] = wrong;
+      EXPECT_FALSE(check_event(other)) << i << " " << static_cast<int>(wrong);
+    }
+  }
+}
+
+TEST(Leaves, AnEventTooLongForTheLogIsCut) {
+  core::Event event = full_event();
+  event.source = std::string(70'000, 'x');
+  for (int i = 0; i < 100; ++i) event.details.emplace_back(std::string(3000, '\x01'), "v");
+  std::string blob;
+  append_leaf(blob, 9, event);
+  append_leaf(blob, 10, full_event());
+  LeafReader leaves(blob);
+  const auto line = leaves.next().value();
+  ASSERT_TRUE(line);
+  EXPECT_LE(line->size(), 0xFFFFU);
+  std::uint64_t seq = 0;
+  const auto parsed = parse_event(*line, &seq);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(seq, 9U);
+  EXPECT_EQ(parsed->actor, "client:web");
+  EXPECT_EQ(parsed->source.size(), 128U);
+  EXPECT_EQ(parsed->details.back().first, "cut");
+  EXPECT_EQ(*leaves.next().value(), encode(10, full_event()));
+}
+
 }  // namespace
 }  // namespace cardvault::audit
