@@ -103,13 +103,13 @@ ExitCode destroy_key(const Context& context, const DestroyOptions& options) {
 ExitCode rewrap_key(const Context& context, const std::string& purpose, bool watch) {
   Arguments arguments{{"purpose", purpose}};
   if (!watch) arguments.emplace_back("watch", "false");
-  wire::AdminAnswer answer = ask(context, *context.open(context), "key.rewrap", arguments);
-  if (context.format == Format::kTable && answer.columns == std::vector<std::string>{"statement"}) {
-    for (const auto& row : answer.rows) context.out << row.at(0);
-    answer.columns.clear();
-    answer.rows.clear();
-  }
-  return conclude(context, answer);
+  const wire::AdminAnswer answer =
+      ask(context, *context.open(context), "key.rewrap", std::move(arguments));
+  if (!answer.ok || context.format == Format::kJson) return conclude(context, answer);
+  // Notes are bytes that somebody will check a signature over: as they are, one after the other.
+  for (const auto& row : answer.rows) context.out << row.at(0) << '\n';
+  context.err << "cardvault: " << printable(answer.message) << '\n';
+  return ExitCode::kDone;
 }
 
 ExitCode print_statement(const Context& context, const std::string& label) {
