@@ -5,6 +5,7 @@ fails, and the next command finishes or takes back what was broken off.
 CARDVAULT_SEED=N repeats a run, CARDVAULT_ROUNDS=N sets the number of rounds.
 """
 
+import collections
 import json
 import os
 import random
@@ -90,6 +91,21 @@ class TokenChange(unittest.TestCase):
         return {line.split("label:")[1].strip() for line in listed.stdout.splitlines()
                 if "label:" in line}
 
+    def generation(self, *names):
+        try:
+            with open(self.vault.path(*names, "generation"), encoding="ascii") as file:
+                return int(file.read() or 0)
+        except FileNotFoundError:
+            return 0
+
+    def left_over(self):
+        """What a kill has left: "", "copy", or "exchanged" when the changed token is live."""
+        if not os.path.exists(self.vault.path("token.change")):
+            return ""
+        noted = os.path.exists(self.vault.path("token.change", "note"))
+        newer = self.generation("token") > self.generation("token.change", "token")
+        return "exchanged" if noted and newer else "copy"
+
     def next_command(self):
         """What to do now: rotate until there are three, then retire and destroy the oldest."""
         versions = sorted((int(label.split("/")[1]), state) for label, state in self.keys().items()
@@ -127,13 +143,13 @@ class TokenChange(unittest.TestCase):
         self.vault.tool("key", "rotate", "otp-mac")
         within = 1.15 * (time.monotonic() - begin)
         killed = {"rotate": 0, "destroy": 0}
-        left = 0
+        left = collections.Counter()
         with Asker(self.vault) as asker:
             while sum(killed.values()) < ROUNDS:
                 command = self.next_command()
                 if self.run_and_kill(command, within):
                     killed[command[1]] += 1
-                left += os.path.exists(self.vault.path("token.change"))
+                left[self.left_over()] += 1
                 keys, token = self.keys(), self.on_token()
                 lost = {label for label, state in keys.items() if state != "destroyed"} - token
                 self.assertEqual(lost, set(), f"after a kill of {command}")
@@ -143,7 +159,8 @@ class TokenChange(unittest.TestCase):
         self.assertEqual(asker.wrong, [])
         self.assertGreater(asker.answers, ROUNDS)
         self.assertGreater(min(killed.values()), 0)
-        self.assertGreater(left, 0, "no kill hit a change")
+        self.assertGreater(left["copy"], 0, "no kill hit a copy")
+        self.assertGreater(left["exchanged"], 0, "no kill hit an exchanged token")
         # Whatever was left: a whole rotation works, and nothing of it stays.
         self.vault.tool("key", "rotate", "otp-mac")
         self.assertFalse(os.path.exists(self.vault.path("token.change")))
@@ -154,8 +171,9 @@ class TokenChange(unittest.TestCase):
             "kill -9 of the tool in the middle of token changes",
             f"{sum(killed.values())} kills, seed {SEED}: {killed['rotate']} of rotations, "
             f"{killed['destroy']} of destructions",
-            f"no key lost, {asker.answers} requests answered meanwhile, none refused; {left} changes "
-            "left half done, each finished or taken back by the next command", ""))
+            f"no key lost, {asker.answers} requests answered meanwhile, none refused; {left['copy']} "
+            f"copies left, each thrown away, and {left['exchanged']} exchanged tokens, each finished "
+            "by the next command", ""))
 
 
 if __name__ == "__main__":
