@@ -94,15 +94,18 @@ class TokenChange(unittest.TestCase):
     def generation(self, *names):
         try:
             with open(self.vault.path(*names, "generation"), encoding="ascii") as file:
-                return int(file.read() or 0)
-        except FileNotFoundError:
+                return int(file.read())
+        except (FileNotFoundError, ValueError):  # not yet written, or already overwritten
             return 0
 
     def left_over(self):
-        """What a kill has left: "", "copy", or "exchanged" when the changed token is live."""
+        """What a kill has left: "", "copy", "exchanged" when the changed token is live, or "done" when
+        only the old one is still to be wiped."""
         if not os.path.exists(self.vault.path("token.change")):
             return ""
         noted = os.path.exists(self.vault.path("token.change", "note"))
+        if os.path.exists(self.vault.path("token.change", "done")):
+            return "done"
         newer = self.generation("token") > self.generation("token.change", "token")
         return "exchanged" if noted and newer else "copy"
 
@@ -172,8 +175,8 @@ class TokenChange(unittest.TestCase):
             f"{sum(killed.values())} kills, seed {SEED}: {killed['rotate']} of rotations, "
             f"{killed['destroy']} of destructions",
             f"no key lost, {asker.answers} requests answered meanwhile, none refused; {left['copy']} "
-            f"copies left, each thrown away, and {left['exchanged']} exchanged tokens, each finished "
-            "by the next command", ""))
+            f"copies left, each thrown away, {left['exchanged']} exchanged tokens, each finished by the "
+            f"next command, and {left['done']} old tokens half wiped", ""))
 
 
 if __name__ == "__main__":
