@@ -1,11 +1,15 @@
 // The traps of DESIGN 4.2 on the real SoftHSM.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/fs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "hsm/key_ring.h"
@@ -197,6 +201,63 @@ TEST(HsmTraps, WorksOnAReadOnlyTokenDirectory) {
   ::waitpid(child, &status, 0);
   EXPECT_EQ(status, 0) << "exit code " << WEXITSTATUS(status);
   EXPECT_EQ(fs::last_write_time(token.token_dir()), before);
+}
+
+void exchange(const fs::path& a, const fs::path& b) {
+  ASSERT_EQ(::syscall(SYS_renameat2, AT_FDCWD, a.c_str(), AT_FDCWD, b.c_str(), RENAME_EXCHANGE), 0);
+}
+
+TEST(HsmTraps, ASessionCopyOutlivesItsKeyUntilTheTokenIsAdopted) {
+  const TestToken token(Kind::kSoftHsm, few_keys());
+  const fs::path changed = token.token_dir().string() + ".changed";
+  fs::copy(token.token_dir(), changed, fs::copy_options::recursive);
+  {
+    TokenConfig config = token.config;
+    config.softhsm_conf = changed.string() + ".conf";
+    write_file(config.softhsm_conf, softhsm_conf_text(changed));
+    ASSERT_TRUE(KeyMaker::open(config)->destroy(kPanKey));
+  }
+  TokenConfig config = token.config;
+  config.probe_interval_ms = 0;  // it would notice
+  const auto crypto = TokenCrypto::open(config);
+  ASSERT_TRUE(crypto->encrypt(kPanKey, kText, kText));
+  exchange(changed, token.token_dir());
+  EXPECT_TRUE(crypto->encrypt(kPanKey, kText, kText)) << "the trap: the key is destroyed";
+  EXPECT_TRUE(crypto->adopt());
+  const auto gone = crypto->encrypt(kPanKey, kText, kText);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code, Code::kKeyMissing);
+  EXPECT_TRUE(crypto->mac(kIndexKey, kText)) << "the others work";
+}
+
+TEST(HsmTraps, AKeyLeftOutIsDroppedThoughTheTokenHasIt) {
+  const TestToken token(Kind::kSoftHsm, few_keys());
+  const auto crypto = TokenCrypto::open(token.config);
+  const auto sealed = crypto->encrypt(kPanKey, kText, kText);
+  ASSERT_TRUE(sealed);
+  crypto->leave_out({kPanKey});
+  EXPECT_TRUE(crypto->decrypt(kPanKey, *sealed, kText)) << "from the next login on";
+  ASSERT_TRUE(crypto->adopt());
+  EXPECT_FALSE(crypto->decrypt(kPanKey, *sealed, kText));
+  EXPECT_THAT(crypto->keys(), ::testing::ElementsAre(kIndexKey));
+  EXPECT_EQ(crypto->kcv(kPanKey), "");
+  crypto->leave_out({});
+  ASSERT_TRUE(crypto->adopt());
+  EXPECT_TRUE(crypto->decrypt(kPanKey, *sealed, kText));
+}
+
+TEST(HsmTraps, CheckValuesAreTheSameForToolAndDaemon) {
+  const TestToken token(Kind::kSoftHsm);
+  std::map<std::string, std::string> made;
+  const auto reports = KeyMaker::open(token.config)->list();
+  ASSERT_TRUE(reports);
+  for (const KeyReport& report : *reports) made[report.label] = report.kcv;
+  const auto crypto = TokenCrypto::open(token.config);
+  ASSERT_EQ(crypto->keys().size(), core::kKeyPurposes);
+  for (const KeyRef& key : crypto->keys()) {
+    EXPECT_EQ(crypto->kcv(key), made.at(core::key_label(key))) << core::key_label(key);
+    EXPECT_EQ(crypto->kcv(key).size(), 10U);
+  }
 }
 
 }  // namespace
