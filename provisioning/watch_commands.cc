@@ -31,12 +31,13 @@ void add_canary(CLI::App& app, Chosen& chosen) {
   CLI::App& canary = command(app, "canary", "tokens that nobody should reveal: who does is frozen",
                              "  cardvault canary plant --bin 41111111\n  cardvault canary list");
   canary.require_subcommand(1);
-  CLI::App& plant = command(
-      canary, "plant", "store random numbers as cards of nobody, and print their tokens",
-      "  cardvault canary plant --bin 41111111 --count 5\n"
-      "  cardvault --format json canary plant --bin 41111111 --token-format numeric | jq -r '.[].token'\n"
-      "Put the tokens where only a thief would take them: in the web tier's database, in a "
-      "backup.");
+  CLI::App& plant =
+      command(canary, "plant", "store random numbers as cards of nobody, and print their tokens",
+              "  cardvault canary plant --bin 41111111 --count 5\n"
+              "  cardvault --format json canary plant --bin 41111111 --token-format numeric | jq "
+              "-r '.[].token'\n"
+              "Put the tokens where only a thief would take them: in the web tier's database, in a "
+              "backup.");
   struct Options {
     std::string bin;
     std::string format = "opaque";
