@@ -10,10 +10,10 @@
 #include <filesystem>
 
 #include "provisioning/ceremony_run.h"
-#include "provisioning/custody/lines.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init.h"
 #include "provisioning/init_stage.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {

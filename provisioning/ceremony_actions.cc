@@ -8,12 +8,12 @@
 #include <optional>
 
 #include "provisioning/custody/key_file.h"
-#include "provisioning/custody/lines.h"
-#include "provisioning/custody/medium.h"
-#include "provisioning/custody/quorum.h"
 #include "provisioning/custody/terminal.h"
 #include "vault/base/ascii.h"
 #include "vault/base/clock.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
+#include "vault/custody/quorum.h"
 
 namespace cardvault::provisioning {
 namespace {

@@ -1,11 +1,11 @@
 #include "provisioning/ceremony_delivery.h"
 
-#include "provisioning/custody/lines.h"
-#include "provisioning/custody/medium.h"
 #include "provisioning/custody/qr_code.h"
 #include "provisioning/custody/share_file.h"
 #include "provisioning/custody/share_text.h"
 #include "provisioning/exit_code.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
 
 namespace cardvault::provisioning {
 namespace {

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 
-#include "provisioning/custody/lines.h"
 #include "provisioning/custody/share_file.h"
 #include "provisioning/custody/share_text.h"
 #include "provisioning/exit_code.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {

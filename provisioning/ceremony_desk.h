@@ -8,8 +8,8 @@
 
 #include "provisioning/custody/custodian_key.h"
 #include "provisioning/custody/plan.h"
-#include "provisioning/custody/share_register.h"
 #include "provisioning/custody/terminal.h"
+#include "vault/custody/share_register.h"
 
 namespace cardvault::provisioning {
 

@@ -4,14 +4,14 @@
 
 #include "provisioning/ceremony_run.h"
 #include "provisioning/config_file.h"
-#include "provisioning/custody/custodian_set.h"
-#include "provisioning/custody/lines.h"
-#include "provisioning/custody/medium.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init_stage.h"
 #include "provisioning/private_file.h"
 #include "vault/audit/checkpoint.h"
 #include "vault/base/check.h"
+#include "vault/custody/custodian_set.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
 
 namespace cardvault::provisioning {
 namespace {

@@ -4,10 +4,10 @@
 
 #include "provisioning/ceremony_delivery.h"
 #include "provisioning/ceremony_shares.h"
-#include "provisioning/custody/drill_log.h"
-#include "provisioning/custody/lines.h"
 #include "provisioning/custody/transcript_check.h"
 #include "vault/base/clock.h"
+#include "vault/custody/drill_log.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {

@@ -6,12 +6,12 @@
 
 #include "hsm/token_uri.h"
 #include "provisioning/config_file.h"
-#include "provisioning/custody/medium.h"
-#include "provisioning/custody/share_register.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/custody/wrapped_keys.h"
 #include "provisioning/private_file.h"
 #include "vault/base/check.h"
+#include "vault/custody/medium.h"
+#include "vault/custody/share_register.h"
 
 namespace cardvault::provisioning {
 namespace {

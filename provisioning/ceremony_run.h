@@ -10,7 +10,7 @@
 #include "provisioning/ceremony_delivery.h"
 #include "provisioning/ceremony_desk.h"
 #include "provisioning/ceremony_token.h"
-#include "provisioning/custody/transcript.h"
+#include "vault/custody/transcript.h"
 
 namespace cardvault::provisioning {
 

@@ -7,9 +7,9 @@
 #include <map>
 
 #include "provisioning/ceremony_desk.h"
-#include "provisioning/custody/drill_log.h"
-#include "provisioning/custody/lines.h"
 #include "vault/base/clock.h"
+#include "vault/custody/drill_log.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "provisioning/custody/signature.h"
 #include "vault/base/secret.h"
+#include "vault/custody/signature.h"
 
 namespace cardvault::custody {
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "provisioning/custody/signature.h"
+#include "vault/custody/signature.h"
 #include "vault/seal/base64url.h"
 #include "vault/seal/concat_kdf.h"
 

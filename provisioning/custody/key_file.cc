@@ -4,9 +4,9 @@
 #include <openssl/pkcs12.h>
 
 #include "provisioning/custody/envelope.h"
-#include "provisioning/custody/lines.h"
-#include "provisioning/custody/medium.h"
 #include "vault/base/check.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
 
 namespace cardvault::custody {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "provisioning/custody/custodian_key.h"
-#include "provisioning/custody/lines.h"
 #include "vault/base/result.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 namespace {

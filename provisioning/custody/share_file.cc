@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "provisioning/custody/envelope.h"
-#include "provisioning/custody/lines.h"
 #include "provisioning/custody/share_text.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 namespace {

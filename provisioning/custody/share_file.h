@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "provisioning/custody/custodian_key.h"
-#include "provisioning/custody/custodian_set.h"
-#include "provisioning/custody/share.h"
+#include "vault/custody/custodian_set.h"
+#include "vault/custody/share.h"
 
 namespace cardvault::custody {
 

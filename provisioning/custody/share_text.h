@@ -15,7 +15,7 @@
 #include <string_view>
 #include <vector>
 
-#include "provisioning/custody/share.h"
+#include "vault/custody/share.h"
 
 namespace cardvault::custody {
 

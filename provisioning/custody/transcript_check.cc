@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <set>
 
-#include "provisioning/custody/share_register.h"
 #include "vault/base/clock.h"
 #include "vault/core/crypto.h"
+#include "vault/custody/share_register.h"
 
 namespace cardvault::custody {
 namespace {

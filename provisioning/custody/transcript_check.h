@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "provisioning/custody/plan.h"
-#include "provisioning/custody/transcript.h"
+#include "vault/custody/transcript.h"
 
 namespace cardvault::custody {
 

@@ -1,7 +1,7 @@
 #include "provisioning/custody/wrapped_keys.h"
 
-#include "provisioning/custody/digest.h"
-#include "provisioning/custody/lines.h"
+#include "vault/custody/digest.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 namespace {

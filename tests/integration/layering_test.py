@@ -25,15 +25,19 @@ MAY_INCLUDE = {
     "protocol/wire": {"vault/base", "vault/core"},
     "protocol/gate": {"vault/base", "vault/core", "protocol/wire"},
     "protocol/client": {"vault/base", "vault/core", "protocol/wire"},
-    "vault/daemon": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store", "hsm",
-                     "protocol/wire"},
-    # Split secrets, custodians' keys and the quorum: the seal room's OpenSSL owners and key
-    # derivation, the hsm room for smartcards. No command line, no vault.
-    "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "hsm"},
+    # What custodians know and sign: actions and the quorum, transcripts, shares. The daemon checks
+    # it, the tool makes it, both by the same code; the seal room's owners of OpenSSL's objects.
+    "vault/custody": {"vault/base", "vault/core", "vault/seal"},
+    "vault/daemon": {"vault/base", "vault/core", "vault/audit", "vault/seal", "vault/custody",
+                     "vault/store", "hsm", "protocol/wire"},
+    # Custodians' keys and media, plans: the seal room's key derivation, the hsm room for
+    # smartcards. No command line, no vault.
+    "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "vault/custody", "hsm"},
     # What an assessor runs anywhere: nothing of the HSM, the store or the configuration.
     "provisioning/auditor": {"vault/base", "vault/core", "vault/audit"},
     "provisioning": {"provisioning/auditor", "provisioning/custody",
-                     "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/store",
+                     "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/custody",
+                     "vault/store",
                      "vault/daemon",  # on a stopped vault the tool runs the same acts in process
                      "hsm",
                      "protocol/wire", "protocol/client"},

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <string>
 
-#include "provisioning/custody/custodian_set.h"
 #include "provisioning/custody/plan.h"
+#include "vault/custody/custodian_set.h"
 
 namespace cardvault::custody::testing {
 

@@ -3,9 +3,9 @@
 
 #include "provisioning/custody/envelope.h"
 #include "provisioning/custody/key_file.h"
-#include "provisioning/custody/medium.h"
 #include "provisioning/custody/share_file.h"
 #include "tests/unit/custody/custody_fixture.h"
+#include "vault/custody/medium.h"
 
 namespace cardvault::custody {
 namespace {

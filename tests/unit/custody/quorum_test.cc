@@ -1,9 +1,9 @@
-#include "provisioning/custody/quorum.h"
+#include "vault/custody/quorum.h"
 
 #include <gtest/gtest.h>
 
-#include "provisioning/custody/lines.h"
 #include "tests/unit/custody/custody_fixture.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 namespace {

@@ -1,4 +1,4 @@
-#include "provisioning/custody/shamir.h"
+#include "vault/custody/shamir.h"
 
 #include <gtest/gtest.h>
 

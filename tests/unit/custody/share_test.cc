@@ -1,4 +1,4 @@
-#include "provisioning/custody/share.h"
+#include "vault/custody/share.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include "provisioning/custody/base32.h"
 #include "provisioning/custody/qr_code.h"
 #include "provisioning/custody/share_text.h"
-#include "provisioning/custody/word_list.h"
 #include "tests/unit/custody/custody_fixture.h"
+#include "vault/custody/word_list.h"
 
 namespace cardvault::custody {
 namespace {

@@ -1,11 +1,11 @@
-#include "provisioning/custody/transcript.h"
+#include "vault/custody/transcript.h"
 
 #include <gtest/gtest.h>
 
-#include "provisioning/custody/drill_log.h"
-#include "provisioning/custody/share_register.h"
 #include "provisioning/custody/transcript_check.h"
 #include "tests/unit/custody/custody_fixture.h"
+#include "vault/custody/drill_log.h"
+#include "vault/custody/share_register.h"
 
 namespace cardvault::custody {
 namespace {

@@ -1,4 +1,4 @@
-#include "provisioning/custody/lines.h"
+#include "vault/custody/lines.h"
 
 #include <time.h>
 
@@ -8,10 +8,10 @@
 #include <cstdio>
 #include <fstream>
 
-#include "provisioning/custody/digest.h"
 #include "vault/base/check.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
+#include "vault/custody/digest.h"
 
 namespace cardvault::custody {
 namespace {

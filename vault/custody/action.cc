@@ -1,11 +1,11 @@
-#include "provisioning/custody/action.h"
+#include "vault/custody/action.h"
 
 #include <algorithm>
 #include <array>
 
-#include "provisioning/custody/lines.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 namespace {

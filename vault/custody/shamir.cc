@@ -1,4 +1,4 @@
-#include "provisioning/custody/shamir.h"
+#include "vault/custody/shamir.h"
 
 extern "C" {  // the header doesn't say so itself
 #include <libgfshare.h>
@@ -6,8 +6,8 @@ extern "C" {  // the header doesn't say so itself
 
 #include <memory>
 
-#include "provisioning/custody/digest.h"
 #include "vault/base/check.h"
+#include "vault/custody/digest.h"
 
 namespace cardvault::custody {
 namespace {

@@ -1,4 +1,4 @@
-#include "provisioning/custody/share_register.h"
+#include "vault/custody/share_register.h"
 
 #include <algorithm>
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "provisioning/custody/digest.h"
-#include "provisioning/custody/shamir.h"
 #include "vault/base/secret.h"
+#include "vault/custody/digest.h"
+#include "vault/custody/shamir.h"
 
 namespace cardvault::custody {
 

@@ -1,10 +1,10 @@
-#include "provisioning/custody/custodian_set.h"
+#include "vault/custody/custodian_set.h"
 
 #include <algorithm>
 
-#include "provisioning/custody/digest.h"
-#include "provisioning/custody/lines.h"
-#include "provisioning/custody/shamir.h"
+#include "vault/custody/digest.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/shamir.h"
 
 namespace cardvault::custody {
 namespace {

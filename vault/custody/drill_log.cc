@@ -1,4 +1,4 @@
-#include "provisioning/custody/drill_log.h"
+#include "vault/custody/drill_log.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <sstream>
 
-#include "provisioning/custody/lines.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 

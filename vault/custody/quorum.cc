@@ -1,9 +1,9 @@
-#include "provisioning/custody/quorum.h"
+#include "vault/custody/quorum.h"
 
 #include <algorithm>
 
-#include "provisioning/custody/shamir.h"
 #include "vault/base/clock.h"
+#include "vault/custody/shamir.h"
 
 namespace cardvault::custody {
 namespace {

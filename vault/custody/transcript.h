@@ -17,9 +17,9 @@
 #include <string_view>
 #include <vector>
 
-#include "provisioning/custody/custodian_set.h"
-#include "provisioning/custody/digest.h"
-#include "provisioning/custody/lines.h"
+#include "vault/custody/custodian_set.h"
+#include "vault/custody/digest.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::custody {
 

@@ -1,4 +1,4 @@
-#include "provisioning/custody/medium.h"
+#include "vault/custody/medium.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

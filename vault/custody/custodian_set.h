@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "provisioning/custody/signature.h"
+#include "vault/custody/signature.h"
 
 namespace cardvault::custody {
 

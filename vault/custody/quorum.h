@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "provisioning/custody/action.h"
-#include "provisioning/custody/custodian_set.h"
+#include "vault/custody/action.h"
+#include "vault/custody/custodian_set.h"
 
 namespace cardvault::custody {
 

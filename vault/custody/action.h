@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "provisioning/custody/digest.h"
+#include "vault/custody/digest.h"
 
 namespace cardvault::custody {
 

@@ -1,4 +1,4 @@
-#include "provisioning/custody/transcript.h"
+#include "vault/custody/transcript.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <utility>
 
-#include "provisioning/custody/medium.h"
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
+#include "vault/custody/medium.h"
 
 namespace cardvault::custody {
 namespace {

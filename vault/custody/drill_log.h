@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "provisioning/custody/share_register.h"
+#include "vault/custody/share_register.h"
 
 namespace cardvault::custody {
 

@@ -1,4 +1,4 @@
-#include "provisioning/custody/share.h"
+#include "vault/custody/share.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "provisioning/custody/signature.h"
+#include "vault/custody/signature.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "provisioning/custody/digest.h"
 #include "vault/base/check.h"
+#include "vault/custody/digest.h"
 
 namespace cardvault::custody {
 namespace {

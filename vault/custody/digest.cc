@@ -1,13 +1,13 @@
-#include "provisioning/custody/digest.h"
+#include "vault/custody/digest.h"
 
 #include <openssl/sha.h>
 #include <sys/random.h>
 
 #include <algorithm>
 
-#include "provisioning/custody/word_list.h"
 #include "vault/base/check.h"
 #include "vault/base/secret.h"
+#include "vault/custody/word_list.h"
 
 namespace cardvault::custody {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "provisioning/custody/share.h"
-#include "provisioning/custody/transcript.h"
+#include "vault/custody/share.h"
+#include "vault/custody/transcript.h"
 
 namespace cardvault::custody {
 
