@@ -14,7 +14,8 @@
 namespace cardvault::audit {
 namespace {
 
-constexpr std::size_t kMaxStaged = 64;  // descriptors held open
+// Of files and folders: more are synced with their whole file system.
+constexpr std::size_t kFewSyncs = 4;
 // No file of a log is larger than a bundle of the longest entries; more is looked at only to see
 // that there is more.
 constexpr std::size_t kMostBytes = kTileWidth * (2 + kMaxEntryBytes) + 4096;
@@ -99,8 +100,13 @@ DiskLogFiles::DiskLogFiles(const std::string& folder)
 }
 
 DiskLogFiles::~DiskLogFiles() {
-  drop_staged();
+  close_files();
   ::close(root_);
+}
+
+void DiskLogFiles::close_files() {
+  for (const int fd : unsynced_) ::close(fd);
+  unsynced_.clear();
 }
 
 base::Result<std::optional<std::string>> DiskLogFiles::read(const std::string& path) {
@@ -122,59 +128,75 @@ base::Result<void> DiskLogFiles::make_folders(const std::string& path) {
   return {};
 }
 
-base::Result<void> DiskLogFiles::put(const std::string& path, std::string_view bytes) {
-  if (staged_.size() >= kMaxStaged) {
-    if (auto done = settle(); !done) return done;
+base::Result<int> DiskLogFiles::write_file(const std::string& path, std::string_view bytes) {
+  auto done = make_folders(path);
+  int fd = -1;
+  if (done) {
+    fd = ::openat(root_, path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                  kFileMode);
+    if (fd < 0) done = failure("create log file");
   }
-  if (auto made = make_folders(path); !made) {
-    drop_staged();
-    return made;
+  if (done && ::fchmod(fd, kFileMode) != 0) done = failure("open log file");
+  if (done) done = write_all(fd, bytes);
+  if (done) return fd;
+  if (fd >= 0) {
+    ::close(fd);
+    ::unlinkat(root_, path.c_str(), 0);  // on a full disk its bytes are wanted elsewhere
   }
-  const int fd = ::openat(root_, (path + kSuffix).c_str(),
-                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, kFileMode);
-  base::Result<void> done;
-  if (fd < 0) {
-    done = failure("create log file");
-  } else {
-    staged_.push_back({path, fd});
-    if (::fchmod(fd, kFileMode) != 0) done = failure("open log file");
-    if (done) done = write_all(fd, bytes);
-    // Writing starts now: the syncs that follow wait for the disk once, not file by file.
-    if (done) ::sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-  }
-  if (!done) drop_staged();
-  return done;
+  known_folders_.clear();  // someone may have removed them: that is a failure that heals
+  return std::unexpected(done.error());
 }
 
-base::Result<void> DiskLogFiles::settle() {
-  base::Result<void> done;
-  for (const Staged& file : staged_) {
-    if (done && ::fsync(file.fd) != 0) done = failure("sync log file");
+base::Result<void> DiskLogFiles::put(const std::string& path, std::string_view bytes) {
+  const auto fd = write_file(path, bytes);
+  if (!fd) return std::unexpected(fd.error());
+  changed_folders_.insert(folder_of(path));
+  unsynced_.push_back(*fd);
+  if (unsynced_.size() + changed_folders_.size() > kFewSyncs) {
+    many_ = true;
+    close_files();
   }
-  for (const Staged& file : staged_) {
-    const std::string written = file.path + kSuffix;
-    if (done && ::renameat(root_, written.c_str(), root_, file.path.c_str()) != 0) {
-      done = failure("move log file");
-    }
-    changed_folders_.insert(folder_of(file.path));
-  }
-  if (!done) {
-    drop_staged();
-    return done;
-  }
-  for (const Staged& file : staged_) ::close(file.fd);
-  staged_.clear();
   return {};
 }
 
 base::Result<void> DiskLogFiles::sync() {
-  if (auto settled = settle(); !settled) return settled;
+  base::Result<void> done;
+  if (many_) {
+    if (::syncfs(root_) != 0) done = failure("sync log files");
+  } else {
+    done = sync_each();
+  }
+  close_files();
+  changed_folders_.clear();
+  many_ = !done;  // what a failed sync leaves behind, the next one takes along
+  return done;
+}
+
+base::Result<void> DiskLogFiles::sync_each() {
+  for (const int fd : unsynced_) {
+    if (::fsync(fd) != 0) return failure("sync log file");
+  }
   for (const std::string& folder : changed_folders_) {
-    // It stays in line after an error: until it was synced, its names are not durable.
     if (auto synced = sync_folder(root_, folder); !synced) return synced;
   }
-  changed_folders_.clear();
   return {};
+}
+
+base::Result<void> DiskLogFiles::replace(const std::string& path, std::string_view bytes) {
+  const std::string written = path + kSuffix;
+  const auto fd = write_file(written, bytes);
+  if (!fd) return std::unexpected(fd.error());
+  base::Result<void> done;
+  if (::fsync(*fd) != 0) done = failure("sync log file");
+  ::close(*fd);
+  if (done && ::renameat(root_, written.c_str(), root_, path.c_str()) != 0) {
+    done = failure("move log file");
+  }
+  if (!done) {
+    ::unlinkat(root_, written.c_str(), 0);
+    return done;
+  }
+  return sync_folder(root_, folder_of(path));
 }
 
 base::Result<void> DiskLogFiles::remove_folder(const std::string& path) {
@@ -198,15 +220,6 @@ base::Result<void> DiskLogFiles::remove_folder(const std::string& path) {
   changed_folders_.erase(path);
   if (::unlinkat(root_, path.c_str(), AT_REMOVEDIR) != 0) return failure("remove log folder");
   return {};
-}
-
-void DiskLogFiles::drop_staged() {
-  for (const Staged& file : staged_) {
-    ::close(file.fd);
-    ::unlinkat(root_, (file.path + kSuffix).c_str(), 0);
-  }
-  staged_.clear();
-  known_folders_.clear();  // someone may have removed them: that is a failure that heals
 }
 
 }  // namespace cardvault::audit

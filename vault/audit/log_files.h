@@ -16,12 +16,16 @@ class LogFiles {
   virtual ~LogFiles() = default;
   // nullopt: there is no such file.
   [[nodiscard]] virtual base::Result<std::optional<std::string>> read(const std::string& path) = 0;
-  // The whole file, new or in place of another; seen, and durable, after sync(). Never seen in
-  // part.
+  // A file that no reader looks at yet, or what is left of an earlier try at it: may be seen in
+  // part until sync(), is durable after it.
   [[nodiscard]] virtual base::Result<void> put(const std::string& path, std::string_view bytes) = 0;
-  // Makes everything put so far durable. After an error what was put may be there or not, each file
-  // as a whole; nothing stays in line for a later sync().
+  // Makes everything put so far durable. After an error each of the files may be there whole, in
+  // part or not at all, and has to be put again.
   [[nodiscard]] virtual base::Result<void> sync() = 0;
+  // A file that readers look at, or a new one, never seen in part; durable when this returns. After
+  // an error it is the old or the new one.
+  [[nodiscard]] virtual base::Result<void> replace(const std::string& path,
+                                                   std::string_view bytes) = 0;
   // A folder with the files in it; none is fine.
   [[nodiscard]] virtual base::Result<void> remove_folder(const std::string& path) = 0;
 };

@@ -1,5 +1,7 @@
 #include "vault/audit/log_writer.h"
 
+#include <algorithm>
+
 #include "vault/audit/proof.h"
 #include "vault/base/check.h"
 
@@ -102,7 +104,6 @@ base::Result<void> LogWriter::publish(std::span<const std::string> entries) {
   TileTree next = tree_;
   std::vector<LogFile> files;
   for (const std::string& entry : entries) next.add(entry, files);
-  const std::size_t complete = files.size();
   next.append_partials(size(), files);
   for (const LogFile& file : files) {
     if (auto done = files_.put(file.path, file.bytes); !done) return done;
@@ -111,14 +112,17 @@ base::Result<void> LogWriter::publish(std::span<const std::string> entries) {
   auto note =
       sign_checkpoint({keys_.front().name(), next.size(), next.root()}, keys_.front(), sign_);
   if (!note) return std::unexpected(note.error());
-  if (auto done = files_.put(std::string(kCheckpointPath), *note); !done) return done;
-  if (auto done = files_.sync(); !done) return done;
+  if (auto done = files_.replace(std::string(kCheckpointPath), *note); !done) return done;
+  const auto before = tree_.unfinished();
   tree_ = std::move(next);
   note_ = std::move(*note);
   // Whoever reads by an older checkpoint finds the beginning of the full file (tlog-tiles). One
   // that stays for a failure here is in nobody's way.
-  for (std::size_t i = 0; i < complete; ++i) {
-    static_cast<void>(files_.remove_folder(files[i].path + ".p"));
+  const auto still = tree_.unfinished();
+  for (const std::string& path : before) {
+    if (std::ranges::find(still, path) == still.end()) {
+      static_cast<void>(files_.remove_folder(path + ".p"));
+    }
   }
   return {};
 }

@@ -60,6 +60,17 @@ void TileTree::add_hash(unsigned level, const Hash& hash, std::vector<LogFile>& 
   add_hash(level + 1, above, files);
 }
 
+std::vector<std::string> TileTree::unfinished() const {
+  std::vector<std::string> paths;
+  for (unsigned level = 0; level < kMaxTileLevels; ++level) {
+    if (partial_[level].empty()) continue;
+    const std::uint64_t index = hashes_at(level, size_) / kTileWidth;
+    paths.push_back(tile_path(level, index, kTileWidth));
+    if (level == 0) paths.push_back(bundle_path(index, kTileWidth));
+  }
+  return paths;
+}
+
 void TileTree::append_partials(std::uint64_t since, std::vector<LogFile>& files) const {
   if (size_ == since) return;
   for (unsigned level = 0; level < kMaxTileLevels; ++level) {

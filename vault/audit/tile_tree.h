@@ -30,6 +30,8 @@ class TileTree {
   [[nodiscard]] Hash root() const;
   // Appends one; the tiles and the bundle that it completes go to `files`. At most kMaxEntryBytes.
   void add(std::string_view entry, std::vector<LogFile>& files);
+  // The paths that the partial tiles and the partial bundle will have when they are full.
+  [[nodiscard]] std::vector<std::string> unfinished() const;
   // The partial tiles and the partial bundle that a tree of `since` entries did not have.
   void append_partials(std::uint64_t since, std::vector<LogFile>& files) const;
 

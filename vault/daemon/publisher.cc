@@ -1,5 +1,7 @@
 #include "vault/daemon/publisher.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -17,8 +19,11 @@ namespace {
 constexpr auto kTick = std::chrono::milliseconds(250);
 constexpr unsigned kTicksOfPatience = 3;  // fewer events than a batch wait so long
 constexpr std::uint64_t kBatch = 16384;   // events
-constexpr unsigned kGapLooks = 5;         // a reader may miss a group that was just committed
-constexpr std::size_t kNoteOffset = 8;    // of kPublishedValue
+// What may be deleted goes over so many ticks, so that requests hardly wait for it; but so many
+// events at least in one.
+constexpr std::uint64_t kTicksToForget = 16, kForgottenAtLeast = 4096;
+constexpr unsigned kGapLooks = 5;       // a reader may miss a group that was just committed
+constexpr std::size_t kNoteOffset = 8;  // of kPublishedValue
 
 bool by_hsm(const base::Error& error) {
   return error.code == Code::kHsmUnavailable || error.code == Code::kHsmPinRefused;
@@ -42,15 +47,17 @@ void Publisher::finish() {
   }
   wake_.notify_all();
   thread_.join();
-  if (open_) publish_all();
+  if (open_) publish_while(1);
 }
 
 void Publisher::run() {
+  ::pthread_setname_np(::pthread_self(), "publisher");
   for (unsigned tick = 1;; ++tick) {
     {
       std::unique_lock lock(mutex_);
       if (wake_.wait_for(lock, kTick, [&] { return stopping_; })) return;
     }
+    if (open_ && !failing_) forget();
     if (tick % kTicksOfPatience != 0 &&
         (!open_ || failing_ || vault_.store().next_seq() < writer_->size() + kBatch)) {
       continue;
@@ -58,8 +65,8 @@ void Publisher::run() {
     if (!open_) open_ = open();
     // Without a signature nothing can be finished.
     if (!open_ || (failing_ && vault_.token().state() != hsm::HsmState::kReady)) continue;
-    publish_all();
-    forget();
+    // Once, unless much waits: what is committed meanwhile is for the next time.
+    publish_while(kBatch);
   }
 }
 
@@ -167,8 +174,8 @@ void Publisher::seal(std::string why) {
   vault_.seal(std::move(why));
 }
 
-void Publisher::publish_all() {
-  while (publish()) continue;
+void Publisher::publish_while(std::uint64_t least) {
+  while (publish() && vault_.store().next_seq() >= writer_->size() + least) continue;
 }
 
 bool Publisher::publish() {
@@ -212,15 +219,25 @@ void Publisher::failed(const base::Error& error) {
 
 void Publisher::forget() {
   const std::uint64_t below = std::min(writer_->size(), vault_.replay_from());
-  if (failing_ || below <= forgotten_) return;
+  if (below > noted_ && noted_ == forgotten_) {
+    if (!note(below)) return;
+    forget_step_ = std::max(kForgottenAtLeast, (noted_ - forgotten_) / kTicksToForget);
+  }
+  if (noted_ == forgotten_) return;
+  const std::uint64_t next = std::min(noted_, forgotten_ + forget_step_);
+  if (vault_.store().forget_events(next)) forgotten_ = next;
+}
+
+// First what says that they may be gone, then that they go.
+bool Publisher::note(std::uint64_t below) {
   std::vector<std::uint8_t> value;
   append_u64(value, writer_->size());
   value.insert(value.end(), writer_->checkpoint().begin(), writer_->checkpoint().end());
-  // First what says that they may be gone, then that they go.
   const auto noted = vault_.commit([&](core::Transaction& tx, core::EventSink&) {
     return tx.put_value(store::kPublishedValue, value);
   });
-  if (noted && vault_.store().forget_events(below)) forgotten_ = below;
+  if (noted) noted_ = below;
+  return noted.has_value();
 }
 
 }  // namespace cardvault::daemon

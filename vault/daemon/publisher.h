@@ -40,8 +40,10 @@ class Publisher {
   [[nodiscard]] std::optional<std::string> find_gap(std::uint64_t next);
   // One batch; false: nothing more to publish now.
   [[nodiscard]] bool publish();
-  void publish_all();
+  // Batches, until fewer than `least` events wait.
+  void publish_while(std::uint64_t least);
   void forget();
+  [[nodiscard]] bool note(std::uint64_t below);
   void seal(std::string why);
   void failed(const base::Error& error);
 
@@ -51,7 +53,9 @@ class Publisher {
   std::optional<audit::LogWriter> writer_;
   bool open_ = false;
   bool failing_ = false;         // files can't be written
+  std::uint64_t noted_ = 0;      // events below may be deleted: the database says so
   std::uint64_t forgotten_ = 0;  // events below are deleted
+  std::uint64_t forget_step_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;

@@ -31,20 +31,29 @@ class DiskFiles : public testing::Test {
   fs::path dir;
 };
 
-TEST_F(DiskFiles, GivesBackWhatIsPutOnceItIsSynced) {
+TEST_F(DiskFiles, GivesBackWhatIsPut) {
   DiskLogFiles files(dir);
   EXPECT_EQ(files.read("tile/0/000").value(), std::nullopt);
   ASSERT_TRUE(files.put("tile/0/x001/000.p/7", "seven"));
-  ASSERT_TRUE(files.put("checkpoint", "old"));
-  EXPECT_EQ(files.read("checkpoint").value(), std::nullopt);
   ASSERT_TRUE(files.sync());
   EXPECT_EQ(files.read("tile/0/x001/000.p/7").value(), "seven");
-  EXPECT_EQ(files.read("checkpoint").value(), "old");
-  ASSERT_TRUE(files.put("checkpoint", "new"));
-  EXPECT_EQ(files.read("checkpoint").value(), "old");
+  ASSERT_TRUE(files.put("tile/0/x001/000.p/8", "a try that was broken off"));
+  ASSERT_TRUE(files.put("tile/0/x001/000.p/8", "eight"));
   ASSERT_TRUE(files.sync());
-  EXPECT_EQ(files.read("checkpoint").value(), "new");
+  EXPECT_EQ(files.read("tile/0/x001/000.p/8").value(), "eight");
   EXPECT_EQ(count_files(), 2U);
+}
+
+TEST_F(DiskFiles, AReplacedFileIsTheOldOrTheNewOne) {
+  DiskLogFiles files(dir);
+  ASSERT_TRUE(files.replace("checkpoint", "old"));
+  std::ifstream reader(dir / "checkpoint");
+  ASSERT_TRUE(files.replace("checkpoint", "new"));
+  std::string seen;
+  std::getline(reader, seen);
+  EXPECT_EQ(seen, "old");  // whoever had opened it reads on in the old one
+  EXPECT_EQ(files.read("checkpoint").value(), "new");
+  EXPECT_EQ(count_files(), 1U);
 }
 
 TEST_F(DiskFiles, OwnerAndGroupMayReadAndNobodyElse) {
@@ -85,16 +94,21 @@ TEST_F(DiskFiles, AFolderGoesWithItsFiles) {
 TEST_F(DiskFiles, AFailureIsAnErrorAndLaterAllIsWell) {
   DiskLogFiles files(dir);
   fs::create_directory(dir / "checkpoint");  // nothing can be moved there
-  ASSERT_TRUE(files.put("checkpoint", "x"));
-  EXPECT_EQ(files.sync().error().code, base::Code::kStoreFailed);
+  EXPECT_EQ(files.replace("checkpoint", "x").error().code, base::Code::kStoreFailed);
   EXPECT_EQ(count_files(), 0U);
   fs::remove(dir / "checkpoint");
   std::ofstream(dir / "tile") << "a file";
   EXPECT_EQ(files.put("tile/0/000", "x").error().code, base::Code::kStoreFailed);
   fs::remove(dir / "tile");
   ASSERT_TRUE(files.put("tile/0/000", "x"));
-  ASSERT_TRUE(files.put("checkpoint", "x"));
+  ASSERT_TRUE(files.sync());
+  ASSERT_TRUE(files.put("tile/0/001", "x"));
+  fs::remove_all(dir / "tile");  // before it was synced
+  EXPECT_EQ(files.sync().error().code, base::Code::kStoreFailed);
+  EXPECT_FALSE(files.put("tile/0/001", "x"));
+  ASSERT_TRUE(files.put("tile/0/001", "x"));
   EXPECT_TRUE(files.sync());
+  EXPECT_TRUE(files.replace("checkpoint", "x"));
   EXPECT_EQ(count_files(), 2U);
 }
 

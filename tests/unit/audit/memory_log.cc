@@ -21,23 +21,38 @@ base::Result<std::optional<std::string>> MemoryFiles::read(const std::string& pa
 
 base::Result<void> MemoryFiles::put(const std::string& path, std::string_view bytes) {
   if (step_fails()) {
-    staged_.clear();
+    leave_some();
     return base::fail(Code::kStorageFull, "put", 28);
   }
   staged_.emplace_back(path, bytes);
   return {};
 }
 
+void MemoryFiles::leave_some() {
+  for (const auto& [path, bytes] : std::exchange(staged_, {})) {
+    if (chance() % 2 == 0) files[path] = bytes.substr(0, chance() % (bytes.size() + 1));
+    if (chance() % 4 == 0) files[path] = bytes;
+  }
+}
+
 base::Result<void> MemoryFiles::sync() {
-  const auto staged = std::exchange(staged_, {});
-  for (std::size_t i = 0; i < staged.size(); ++i) {
+  for (std::size_t i = 0; i < staged_.size(); ++i) {
     if (!step_fails()) continue;
-    for (const auto& [path, bytes] : staged) {
-      if (chance() % 2 == 0) files[path] = bytes;
-    }
+    leave_some();
     return base::fail(Code::kStoreFailed, "sync", 5);
   }
-  for (const auto& [path, bytes] : staged) files[path] = bytes;
+  for (const auto& [path, bytes] : std::exchange(staged_, {})) files[path] = bytes;
+  return {};
+}
+
+base::Result<void> MemoryFiles::replace(const std::string& path, std::string_view bytes) {
+  // A checkpoint before what it covers is what this could not forgive.
+  if (!staged_.empty()) std::abort();
+  if (step_fails()) {
+    if (chance() % 2 == 0) files[path] = bytes;
+    return base::fail(Code::kStoreFailed, "replace", 5);
+  }
+  files[path] = bytes;
   return {};
 }
 

@@ -13,16 +13,19 @@
 
 namespace cardvault::audit {
 
-// Files as a disk keeps them: what is put is seen after sync(), each file as a whole.
+// Files as a disk keeps them over a power loss: what is put is there after sync(), before it
+// perhaps, and then perhaps in part.
 class MemoryFiles final : public LogFiles {
  public:
   base::Result<std::optional<std::string>> read(const std::string& path) override;
   base::Result<void> put(const std::string& path, std::string_view bytes) override;
   base::Result<void> sync() override;
+  base::Result<void> replace(const std::string& path, std::string_view bytes) override;
   base::Result<void> remove_folder(const std::string& path) override;
 
-  // The step (a put, each file of a sync, a removal) with that number, from now on, fails; a sync
-  // that fails leaves a random part of its files seen. 0: the next; -1: none does.
+  // The step (a put, each file of a sync, a replacement, a removal) with that number, from now on,
+  // fails; then a random part of the files put is there, some cut off, and of a replacement the old
+  // or the new file. 0: the next; -1: none does.
   void fail_at(int step) { until_failure_ = step; }
   [[nodiscard]] int steps() const { return steps_; }
   [[nodiscard]] ReadFile reader();
@@ -32,6 +35,7 @@ class MemoryFiles final : public LogFiles {
 
  private:
   [[nodiscard]] bool step_fails();
+  void leave_some();
   std::vector<std::pair<std::string, std::string>> staged_;
   int until_failure_ = -1, steps_ = 0;
 };
