@@ -9,7 +9,7 @@
 #include <cstring>
 
 #include "provisioning/context.h"
-#include "vault/daemon/hardening.h"
+#include "vault/sandbox/process.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -49,7 +49,7 @@ std::unique_ptr<InProcessBackend> InProcessBackend::open(const std::string& conf
   daemon::Config config = daemon::read_config(config_path);
   std::string operator_name = operator_name_of(config);
   become_owner_of(config.data_dir);
-  daemon::harden_process();
+  sandbox::harden_process();
   return std::unique_ptr<InProcessBackend>(
       new InProcessBackend(std::move(config), std::move(operator_name)));
 }

@@ -1,15 +1,17 @@
 // cardvault-gate: mutual TLS, HTTP and JSON in front of cardvaultd.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "protocol/gate/config.h"
-#include "protocol/gate/hardening.h"
+#include "protocol/gate/confinement.h"
 #include "protocol/gate/server.h"
 #include "protocol/gate/sockets.h"
 #include "protocol/gate/tls.h"
 #include "vault/base/log.h"
 #include "vault/base/result.h"
 #include "vault/base/wiping_heap.h"
+#include "vault/sandbox/process.h"
 
 namespace {
 
@@ -23,11 +25,17 @@ void check(const std::string& file) {
 }
 
 void serve(const std::string& file) {
-  cardvault::gate::harden_process();
+  cardvault::sandbox::harden_process();
   auto config = cardvault::gate::load_config(file);
+  // By folders: certificates and lists are replaced by renaming.
+  std::vector<std::string> folders;
+  for (const auto& path : {file, config.certificate, config.key, config.client_ca, config.crl}) {
+    if (path.empty()) continue;
+    folders.push_back(std::filesystem::absolute(path).lexically_normal().parent_path().string());
+  }
   const auto sockets = cardvault::gate::inherit_sockets();
   cardvault::gate::Server server(std::move(config), file, sockets);
-  cardvault::gate::forbid_system_calls();
+  cardvault::gate::confine(folders);
   server.run();
 }
 

@@ -133,6 +133,16 @@ AuditConfig read_audit(const toml::table& root, const std::string& path,
   return config;
 }
 
+SandboxConfig read_sandbox(const toml::table& root, const std::string& path) {
+  Section sandbox(sub_table(root, "sandbox", path), "sandbox", path);
+  SandboxConfig config;
+  config.read = sandbox.texts("read", {});
+  config.system_calls = sandbox.texts("system_calls", {});
+  config.hsm_port = static_cast<std::uint16_t>(sandbox.number("hsm_port", 0, 65535));
+  sandbox.refuse_unknown();
+  return config;
+}
+
 // Sealed reveals that want a confirmed payment need codes that confirm one.
 void require_confirming_code(const core::Settings& settings, const std::string& path) {
   const bool wanted =
@@ -147,8 +157,8 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {
-      "vault",   "hsm",   "policy", "limits", "reveal", "otp", "attempts",
-      "secrets", "clock", "gate",   "admin",  "audit",  "keys"};
+      "vault",   "hsm",   "policy", "limits", "reveal", "otp",  "attempts",
+      "secrets", "clock", "gate",   "admin",  "audit",  "keys", "sandbox"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -196,6 +206,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.max_offline_ms = clock.number("max_offline_days", 30, 3650) * kDayMs;
   config.keys = read_keys(root, path);
   clock.refuse_unknown();
+  config.sandbox = read_sandbox(root, path);
   config.audit = read_audit(root, path, config.data_dir);
   read_lists(root, path, config);
   return config;

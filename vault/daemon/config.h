@@ -10,6 +10,7 @@
 #include "hsm/token_config.h"
 #include "vault/core/identity.h"
 #include "vault/core/settings.h"
+#include "vault/daemon/confinement.h"
 #include "vault/daemon/key_config.h"
 
 namespace cardvault::daemon {
@@ -46,6 +47,7 @@ struct Config {
   std::uint32_t slow_workers = 1;  // for Argon2id
   std::int64_t max_offline_ms = 0;
   KeyConfig keys;
+  SandboxConfig sandbox;
   std::vector<GateConfig> gates;
   std::vector<Operator> operators;  // empty: root and the daemon's own user
   // Verbs that only two operators together may do.

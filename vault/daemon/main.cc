@@ -15,18 +15,14 @@
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_server.h"
 #include "vault/daemon/gate_link.h"
-#include "vault/daemon/hardening.h"
+#include "vault/daemon/confinement.h"
 #include "vault/daemon/housekeeping.h"
 #include "vault/daemon/publisher.h"
 #include "vault/daemon/vault.h"
+#include "vault/sandbox/process.h"
 
 namespace cardvault::daemon {
 namespace {
-
-std::string directory_of(const std::string& path) {
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
 
 // Signals are taken by sigwait on the main thread alone: no thread is interrupted.
 sigset_t block_signals() {
@@ -34,7 +30,6 @@ sigset_t block_signals() {
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
   return signals;
 }
 
@@ -116,12 +111,9 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
     return 0;
   }
   const sigset_t signals = block_signals();
-  harden_process();
+  sandbox::harden_process();
   make_log_folder(config.audit.dir);
-  if (!restrict_writes(
-          {config.data_dir, config.audit.dir, directory_of(config.admin_socket), "/dev/null"})) {
-    base::log(base::Level::kWarning, "this kernel has no Landlock: writes are not restricted");
-  }
+  confine(config);
   Daemon daemon(std::move(config), overrides);
   for (;;) {
     int signal = 0;
