@@ -40,6 +40,7 @@ MAY_INCLUDE = {
     "provisioning": {"provisioning/auditor", "provisioning/custody",
                      "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/custody",
                      "vault/store",
+                     "vault/sandbox",  # the tool holds PINs and shares as well
                      "vault/daemon",  # on a stopped vault the tool runs the same acts in process
                      "hsm",
                      "protocol/wire", "protocol/client"},
