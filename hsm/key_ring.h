@@ -38,9 +38,6 @@ struct RingKey {
   return purpose == core::KeyPurpose::kPanEnc || purpose == core::KeyPurpose::kIdEnc ||
          purpose == core::KeyPurpose::kSecretEnc;
 }
-[[nodiscard]] constexpr bool is_signature(core::KeyPurpose purpose) {
-  return purpose == core::KeyPurpose::kSealSign || purpose == core::KeyPurpose::kAuditSign;
-}
 
 class KeyRing {
  public:

@@ -16,6 +16,7 @@ constexpr std::size_t kMaxPrefix = 11;  // PCI SSC FAQ 1091 allows 8; ranges rea
 constexpr std::size_t kChunk = std::size_t{512} * 1024;  // two fit a frame
 
 std::pair<std::string, std::string> name_of(const Context& context, const ClientOptions& options) {
+  if (options.enrolled) return {"enrolled", "true"};
   if (!options.san.empty()) return {"san", options.san};
   if (!options.spki.empty()) return {"spki", options.spki};
   const Certificate certificate = read_certificate(options.certificate);

@@ -14,6 +14,7 @@ struct ClientOptions {
   std::string certificate;  // a PEM file; or one of the next two
   std::string san;          // "dns:…", "uri:…"
   std::string spki;         // hex
+  bool enrolled = false;    // by none of these: the vault's own CA gives it a name
   bool by_san = false;      // of the certificate, take its SAN instead of its key's pin
   std::string permissions;  // comma-separated, as the next
   std::string purposes;

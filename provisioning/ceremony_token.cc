@@ -11,6 +11,7 @@
 #include "hsm/error.h"
 #include "hsm/module_survey.h"
 #include "hsm/token_crypto.h"
+#include "provisioning/ceremony_token_copy.h"
 #include "provisioning/new_keys.h"
 #include "provisioning/private_file.h"
 
@@ -82,6 +83,10 @@ class PinFile {
 CeremonyToken::CeremonyToken(NewVault vault, std::string stage)
     : vault_(std::move(vault)), stage_(std::move(stage)) {}
 
+std::unique_ptr<TokenCopy> CeremonyToken::work_on_copy(bool empty) const {
+  return is_softhsm() ? std::make_unique<TokenCopy>(stage_, empty) : nullptr;
+}
+
 bool CeremonyToken::is_softhsm() const {
   return vault_.module.find("softhsm") != std::string::npos;
 }
@@ -95,9 +100,8 @@ hsm::TokenConfig CeremonyToken::config(const std::string& uri) const {
   if (!nss.empty()) fs::create_directories(nss);
   if (is_softhsm()) {
     config.softhsm_conf = stage_ + "/softhsm2.stage.conf";
-    if (!fs::exists(stage_ + "/token")) create_folder(stage_ + "/token", 0700, {});
     if (!fs::exists(config.softhsm_conf)) {
-      create_file(config.softhsm_conf, hsm::softhsm_conf_text(stage_ + "/token"), 0600, {});
+      create_file(config.softhsm_conf, hsm::softhsm_conf_text(stage_ + "/token.copy"), 0600, {});
     }
   }
   return config;
@@ -105,6 +109,7 @@ hsm::TokenConfig CeremonyToken::config(const std::string& uri) const {
 
 void CeremonyToken::check_module(bool backup) const {
   const Environment environment;
+  const auto copy = work_on_copy(true);
   const auto survey = hsm::survey_module(config(""));
   if (!survey) give_up(vault_.module + " can't be used", survey.error());
   const std::string missing = hsm::describe_missing(survey->findings);
@@ -121,7 +126,7 @@ void CeremonyToken::check_module(bool backup) const {
 std::string CeremonyToken::make(const base::SecretText& so_pin, const base::SecretText& user_pin,
                                 bool again) const {
   const Environment environment;
-  if (again && is_softhsm()) fs::remove_all(stage_ + "/token");
+  const auto copy = work_on_copy(true);
   const hsm::NewToken token{
       .label = vault_.label, .so_pin = so_pin.clone(), .user_pin = user_pin.clone()};
   const auto uri = hsm::init_token(config(""), token);
@@ -134,6 +139,7 @@ std::string CeremonyToken::make(const base::SecretText& so_pin, const base::Secr
                    : ": choose another label, or reset it if no vault uses it"));
   }
   if (!uri) give_up("the token can't be made", uri.error());
+  if (copy) copy->keep();
   return *uri;
 }
 
@@ -141,7 +147,9 @@ void CeremonyToken::make_keys(const std::string& uri, const base::SecretText& pi
                               const std::vector<std::string>& made, bool again,
                               const std::function<void(const hsm::KeyReport&)>& report) const {
   const Environment environment;
-  const auto maker = hsm::KeyMaker::open(config(uri), pin);
+  const auto copy = work_on_copy(false);
+  std::vector<hsm::KeyReport> kept;
+  auto maker = hsm::KeyMaker::open(config(uri), pin);
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     const core::KeyRef key{purpose, 1};
     const std::string label = core::key_label(key);
@@ -153,20 +161,29 @@ void CeremonyToken::make_keys(const std::string& uri, const base::SecretText& pi
                       "the token has a key " + label + " already, and keys are never overwritten");
     }
     if (!reports) give_up("the key " + label + " can't be made", reports.error());
-    for (const hsm::KeyReport& one : *reports) report(one);
+    for (const hsm::KeyReport& one : *reports) {
+      if (copy) {
+        kept.push_back(one);
+      } else {
+        report(one);
+      }
+    }
   }
+  if (!copy) return;
+  maker.reset();  // its module has the files open
+  copy->keep();
+  for (const hsm::KeyReport& one : kept) report(one);
 }
 
 std::vector<hsm::WrappedKey> CeremonyToken::wrap(const std::string& uri,
                                                  const base::SecretText& pin,
                                                  base::SecretBuffer backup_key) const {
   const Environment environment;
+  const auto copy = work_on_copy(false);
   const auto maker = hsm::KeyMaker::open(config(uri), pin);
   std::vector<core::KeyRef> keys;
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
-    const bool signs =
-        purpose == core::KeyPurpose::kSealSign || purpose == core::KeyPurpose::kAuditSign;
-    if (!signs) keys.push_back({purpose, 1});
+    if (!core::is_signature(purpose)) keys.push_back({purpose, 1});
   }
   auto wrapped = maker->wrap(keys, std::move(backup_key));
   if (!wrapped) give_up("the keys can't be wrapped for the backup", wrapped.error());
@@ -176,6 +193,7 @@ std::vector<hsm::WrappedKey> CeremonyToken::wrap(const std::string& uri,
 CeremonyToken::Tried CeremonyToken::use(const std::string& uri, const base::SecretText& pin,
                                         const std::vector<std::string>& messages) const {
   const Environment environment;
+  const auto copy = work_on_copy(false);
   const PinFile source(pin);
   hsm::TokenConfig config = this->config(source.uri(uri));
   config.probe_interval_ms = 0;

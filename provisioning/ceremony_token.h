@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,8 @@
 #include "vault/core/crypto.h"
 
 namespace cardvault::provisioning {
+
+class TokenCopy;
 
 // Every function loads the module anew and leaves the environment as it was, so that a custodian's
 // card may use the same module in between. Throws ToolError(kLocal), or StartupError, with what to
@@ -25,8 +28,8 @@ class CeremonyToken {
   [[nodiscard]] std::string make(const base::SecretText& so_pin, const base::SecretText& user_pin,
                                  bool again) const;
   // Makes version 1 of each purpose that `made` does not name yet, and reports each key as read
-  // back. `again`: a key on the token that `made` doesn't name was made just before a break, and is
-  // made anew; else keys that are there are refused.
+  // back; on SoftHSM once all of them are there. `again`: a key on the token that `made` doesn't
+  // name was made just before a break, and is made anew; else keys that are there are refused.
   void make_keys(const std::string& uri, const base::SecretText& pin,
                  const std::vector<std::string>& made, bool again,
                  const std::function<void(const hsm::KeyReport&)>& report) const;
@@ -46,6 +49,8 @@ class CeremonyToken {
  private:
   [[nodiscard]] hsm::TokenConfig config(const std::string& uri) const;
   [[nodiscard]] bool is_softhsm() const;
+  // A SoftHSM token's copy to work on; null for modules that keep their keys safe themselves.
+  [[nodiscard]] std::unique_ptr<TokenCopy> work_on_copy(bool empty) const;
 
   NewVault vault_;
   std::string stage_;

@@ -23,6 +23,8 @@ void add_plain(CLI::App& parent, Chosen& chosen, const char* name, const char* w
 
 void add_operator_commands(CLI::App& app,
                            Chosen& chosen);  // status, client, customer, token, clock
+// What hangs below `client` about the vault's own CA: enroll, ca, certificates, revoke.
+void add_enroll_commands(CLI::App& client, Chosen& chosen);
 void add_key_commands(CLI::App& app, Chosen& chosen);
 void add_recipient_commands(CLI::App& app, Chosen& chosen);
 void add_watch_commands(CLI::App& app, Chosen& chosen);  // otp, canary, jwks

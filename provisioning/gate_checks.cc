@@ -24,6 +24,13 @@ Finding lifetime(const std::string& what, std::int64_t end, const char* renew) {
   return {Severity::kOk, what + " is valid until " + until};
 }
 
+// A list that the vault writes anew every day, for a week.
+Finding lifetime_of_list(const std::string& what, std::int64_t end) {
+  if (end > std::time(nullptr)) return {Severity::kOk, what + " holds"};
+  return {Severity::kError, what + " has ended: enrolled clients are refused",
+          "start the vault, and see its log for why it doesn't write the list"};
+}
+
 void check_key(const std::string& path, Findings& findings) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
@@ -46,6 +53,12 @@ void check_gate(const std::string& path, const std::string& name, Findings& find
                                 certificate.not_after,
                                 "issue a new one and run `cardvault reload`"));
     check_key(text("key"), findings);
+    if (!text("vault_ca").empty() && std::filesystem::exists(text("vault_ca"))) {
+      findings.push_back(
+          lifetime_of_list("gate " + name + ": the vault's own list of revoked clients",
+                           crl_next_update(text("vault_ca"))));
+    }
+    if (text("client_ca").empty()) return;  // only clients that the vault enrolled
     findings.push_back(lifetime("gate " + name + ": client CA " + text("client_ca"),
                                 read_certificate(text("client_ca")).not_after,
                                 "add the CA's successor to the file and run `cardvault reload`"));

@@ -121,6 +121,7 @@ std::string gate_toml(const NewVault& vault, const NewGate& gate) {
   text += "key = " + quoted(certificate + ".key") + "\n";
   text += "client_ca = " + quoted(folder + "/ca.pem") + "\n";
   text += "crl = " + quoted(folder + "/crl.pem") + "\n";
+  text += "vault_ca = " + quoted(vault.layout.run_dir + "/cardvaultd/client-ca.pem") + "\n";
   text += "vault_uid = " + std::to_string(vault.daemon_uid) + "\n";
   return text;
 }

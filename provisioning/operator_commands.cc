@@ -24,7 +24,8 @@ void add_client_add(CLI::App& parent, Chosen& chosen) {
       parent, "add", "register a client certificate",
       "  cardvault client add web --cert web.pem --permissions tokenize,cards.read,cards.manage\n"
       "  cardvault client add processor --san dns:pay.bank.example --permissions detokenize \\\n"
-      "      --purposes payment,refund --reveals-per-hour 500");
+      "      --purposes payment,refund --reveals-per-hour 500\n"
+      "  cardvault client add web --enrolled --permissions tokenize,cards.read");
   const auto options = std::make_shared<ClientOptions>();
   app.add_option("ID", options->id, "a name for it: a-z, 0-9, '.', '_', '-'")->required();
   auto* by = app.add_option_group("identity", "what tells the client");
@@ -32,6 +33,8 @@ void add_client_add(CLI::App& parent, Chosen& chosen) {
       ->check(CLI::ExistingFile);
   by->add_option("--san", options->san, "a name in its certificate: dns:NAME or uri:URI");
   by->add_option("--spki", options->spki, "SHA-256 of its public key (SPKI), 64 hex digits");
+  by->add_flag("--enrolled", options->enrolled,
+               "none yet: `cardvault client enroll` gives it one of the vault's own CA");
   by->require_option(1);
   app.add_flag("--by-san", options->by_san,
                "with --cert: register the name in it, so that a renewed key stays valid");
@@ -57,8 +60,7 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   add_client_add(client, chosen);
   add_plain(client, chosen, "list", "all clients, with permissions and state", "client.list",
             "  cardvault client list\n  cardvault --format json client list | jq -r '.[].client'");
-  add_plain(client, chosen, "revoke", "refuse a client's certificate for good", "client.revoke",
-            "  cardvault client revoke web", "id", "ID");
+  add_enroll_commands(client, chosen);
   add_plain(client, chosen, "freeze", "refuse a client until it is released", "client.freeze",
             "  cardvault client freeze processor", "id", "ID");
   add_plain(

@@ -88,7 +88,8 @@ void read_gate(Section gate, Config& config) {
   gate.text("name", config.name, true);
   gate.text("certificate", config.certificate, true);
   gate.text("key", config.key, true);
-  gate.text("client_ca", config.client_ca, true);
+  gate.text("vault_ca", config.vault_ca, false);
+  gate.text("client_ca", config.client_ca, config.vault_ca.empty());
   gate.text("crl", config.crl, false);
   gate.number("vault_uid", config.vault_uid, 0, kMaxUid, true);
   gate.number("threads", config.threads, 1, 64);

@@ -19,11 +19,12 @@ struct Limits {
 };
 
 struct Config {
-  std::string name;             // of this gate, as in the vault's ceilings
-  std::string certificate;      // PEM file, the gate's own first
-  std::string key;              // PEM file
-  std::string client_ca;        // PEM file: who may issue client certificates
-  std::string crl;              // PEM file; empty: none
+  std::string name;         // of this gate, as in the vault's ceilings
+  std::string certificate;  // PEM file, the gate's own first
+  std::string key;          // PEM file
+  std::string client_ca;    // PEM file: who may issue client certificates; empty: nobody else
+  std::string crl;          // PEM file; empty: none
+  std::string vault_ca;  // PEM file that cardvaultd writes: its own CA for clients, with the lists
   std::uint32_t vault_uid = 0;  // the user that cardvaultd runs as
   std::uint32_t threads = 1;
   Limits limits;

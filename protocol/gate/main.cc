@@ -29,7 +29,8 @@ void serve(const std::string& file) {
   auto config = cardvault::gate::load_config(file);
   // By folders: certificates and lists are replaced by renaming.
   std::vector<std::string> folders;
-  for (const auto& path : {file, config.certificate, config.key, config.client_ca, config.crl}) {
+  for (const auto& path :
+       {file, config.certificate, config.key, config.client_ca, config.crl, config.vault_ca}) {
     if (path.empty()) continue;
     folders.push_back(std::filesystem::absolute(path).lexically_normal().parent_path().string());
   }

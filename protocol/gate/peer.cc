@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "protocol/gate/tls.h"
+#include "protocol/gate/trust.h"
 #include "vault/base/ascii.h"
 
 namespace cardvault::gate {
@@ -13,6 +14,8 @@ namespace {
 
 constexpr int kMaxSans = 32;
 constexpr int kMaxSanBytes = 255;
+// Names that the vault gives to clients it enrolls; an outside CA's word for them counts nothing.
+constexpr std::string_view kEnrolled = "uri:urn:cardvault:client:";
 
 template <auto Free>
 struct Freer {
@@ -86,6 +89,9 @@ base::Result<Peer> peer_of(const SSL* ssl) {
   }
   peer.not_after_s = timegm(&end);
   peer.caller.sans = sans_of(certificate);
+  if (!enrolled_by_vault(ssl)) {
+    std::erase_if(peer.caller.sans, [](const auto& san) { return san.starts_with(kEnrolled); });
+  }
   peer.caller.serial = serial_of(certificate);
   ERR_clear_error();
   return peer;

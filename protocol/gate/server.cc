@@ -47,11 +47,16 @@ std::string address_text(const sockaddr_storage& address) {
   return result.starts_with("::ffff:") ? result.substr(7) : result;
 }
 
-std::string file_state(const std::string& file) {
+std::string state_of(const std::string& file) {
   struct stat info{};
   if (file.empty() || ::stat(file.c_str(), &info) != 0) return "";
   return std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec) + ":" +
          std::to_string(info.st_size) + ":" + std::to_string(info.st_ino);
+}
+
+// Of every file with revocation lists.
+std::string lists_state(const Config& config) {
+  return state_of(config.crl) + " " + state_of(config.vault_ca);
 }
 
 }  // namespace
@@ -66,7 +71,7 @@ Server::Server(Config config, std::string config_file, const Sockets& sockets)
   for (std::uint32_t i = 0; i < config.threads; ++i) {
     ios_.push_back(std::make_unique<asio::io_context>(1));
   }
-  revocations_seen_ = file_state(config.crl);
+  revocations_seen_ = lists_state(config);
   const auto tls = Tls::load(config);
   shared_ = std::make_unique<Shared>(
       std::make_shared<const Settings>(Settings{std::move(config), tls, 1}), *ios_.front(),
@@ -203,7 +208,7 @@ void Server::use(Config config) {
 void Server::reload() {
   try {
     Config config = load_config(config_file_);
-    const std::string state = file_state(config.crl);
+    const std::string state = lists_state(config);
     const auto old = shared_->settings.load();
     if (config.name != old->config.name || config.vault_uid != old->config.vault_uid ||
         config.threads != old->config.threads) {
@@ -220,7 +225,7 @@ void Server::reload() {
 
 void Server::watch_revocations() {
   const auto settings = shared_->settings.load();
-  const std::string state = file_state(settings->config.crl);
+  const std::string state = lists_state(settings->config);
   if (state == revocations_seen_ || state == revocations_failed_) return;
   try {
     use(settings->config);

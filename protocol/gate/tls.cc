@@ -3,25 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
+#include "protocol/gate/trust.h"
 #include "vault/base/check.h"
 
 namespace cardvault::gate {
 namespace {
 
 using base::Code;
-using base::StartupError;
-
-std::string openssl_reason() {
-  const unsigned long error = ERR_peek_last_error();
-  const char* reason = ERR_reason_error_string(error);
-  ERR_clear_error();
-  return reason == nullptr ? "unreadable" : reason;
-}
-
-[[noreturn]] void refuse(const std::string& key, const std::string& file) {
-  throw StartupError(key + " = \"" + file + "\": " + openssl_reason() +
-                     "; it must be a readable PEM file of the right kind");
-}
 
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size,
                 const unsigned char* offered, unsigned offered_size, void*) {
@@ -51,22 +39,6 @@ void set_protocol(SSL_CTX* context) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 }
 
-void load_trust(SSL_CTX* context, const Config& config) {
-  if (SSL_CTX_load_verify_file(context, config.client_ca.c_str()) != 1) {
-    refuse("client_ca", config.client_ca);
-  }
-  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(config.client_ca.c_str());
-  if (names == nullptr) refuse("client_ca", config.client_ca);
-  SSL_CTX_set_client_CA_list(context, names);
-  if (config.crl.empty()) return;
-  X509_STORE* store = SSL_CTX_get_cert_store(context);
-  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-  if (lookup == nullptr || X509_load_crl_file(lookup, config.crl.c_str(), X509_FILETYPE_PEM) < 1) {
-    refuse("crl", config.crl);
-  }
-  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-}
-
 Code refusal_of(int verify_error) noexcept {
   switch (verify_error) {
     case X509_V_ERR_CERT_REVOKED:
@@ -86,11 +58,11 @@ std::shared_ptr<const Tls> Tls::load(const Config& config) {
   std::shared_ptr<const Tls> tls(new Tls(context));
   set_protocol(context);
   if (SSL_CTX_use_certificate_chain_file(context, config.certificate.c_str()) != 1) {
-    refuse("certificate", config.certificate);
+    refuse_file("certificate", config.certificate);
   }
   if (SSL_CTX_use_PrivateKey_file(context, config.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {
-    refuse("key", config.key);
+    refuse_file("key", config.key);
   }
   load_trust(context, config);
   return tls;

@@ -30,9 +30,6 @@ bool is_encryption(KeyPurpose purpose) {
   return purpose == KeyPurpose::kPanEnc || purpose == KeyPurpose::kIdEnc ||
          purpose == KeyPurpose::kSecretEnc;
 }
-bool is_signature(KeyPurpose purpose) {
-  return purpose == KeyPurpose::kSealSign || purpose == KeyPurpose::kAuditSign;
-}
 
 core::Mac hmac(const Block& key, Bytes data) {
   core::Mac out;
@@ -129,7 +126,7 @@ void FakeCrypto::add_key(core::KeyRef key) {
   Key made;
   if (key.purpose == KeyPurpose::kAuditSign) {
     made.pair.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  } else if (key.purpose == KeyPurpose::kSealSign) {
+  } else if (is_signature(key.purpose)) {
     made.pair.reset(EVP_EC_gen("P-256"));
   } else {
     CARDVAULT_CHECK(RAND_bytes(made.secret.data(), int(made.secret.size())) == 1);

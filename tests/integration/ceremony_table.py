@@ -20,7 +20,7 @@ NAMES = ["anna", "bolat", "carol", "dana", "erik"]
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 CARD_PIN = "card-pin-4711"
 LINE = re.compile(r"^([1-4])  ((?:[0-9A-Z]{5}-){3}[0-9A-Z]{5})  ([0-9A-Z]{2})\r?$", re.MULTILINE)
-HEAD = re.compile(r"(\w+): share (\d+) of (\d+) of ([a-z-]+) \(any (\d+) rebuild it\), split (\d+)")
+HEAD = re.compile(r"(?:\x1b\[H)?(\w+): share (\d+) of (\d+) of ([a-z-]+) \(any (\d+) rebuild it\), split (\d+)")
 
 
 def program(name):

@@ -19,7 +19,7 @@ from traffic import vault_fixture  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: E402
 
 PURPOSES = ("pan-enc", "pan-index", "id-index", "id-enc", "otp-mac", "secret-enc", "seal-sign",
-            "audit-sign")
+            "audit-sign", "client-ca")
 CARDS = 5000
 SETTINGS = traffic.UNLIMITED + (
     "policy.cards_per_customer=0", "policy.pan_budget_day=0", "policy.pan_budget_month=0",

@@ -51,7 +51,7 @@ class Init(unittest.TestCase):
         self.assertEqual(
             {key["key"] for key in keys},
             {f"{name}/1" for name in ("pan-enc", "pan-index", "id-index", "id-enc", "otp-mac",
-                                      "secret-enc", "seal-sign", "audit-sign")})
+                                      "secret-enc", "seal-sign", "audit-sign", "client-ca")})
         for key in keys:
             self.assertRegex(key["check value"], "^[0-9a-f]{10}$")
             self.assertEqual(key["faults"], "")

@@ -20,6 +20,8 @@ std::string_view key_purpose_name(KeyPurpose purpose) noexcept {
       return "seal-sign";
     case KeyPurpose::kAuditSign:
       return "audit-sign";
+    case KeyPurpose::kClientCa:
+      return "client-ca";
   }
   return "unknown";
 }

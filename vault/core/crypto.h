@@ -24,11 +24,19 @@ enum class KeyPurpose : std::uint8_t {
   kSecretEnc,  // "secret-enc": AES-256, outputs of Argon2id
   kSealSign,   // "seal-sign":  EC P-256, sealed data and receipts
   kAuditSign,  // "audit-sign": Ed25519, or EC P-256 where the module has none
+  kClientCa,   // "client-ca":  EC P-256, certificates and revocation lists of enrolled clients
 };
-inline constexpr std::size_t kKeyPurposes = 8;
+inline constexpr std::size_t kKeyPurposes = 9;
 inline constexpr std::array<KeyPurpose, kKeyPurposes> kAllKeyPurposes = {
-    KeyPurpose::kPanEnc, KeyPurpose::kPanIndex,  KeyPurpose::kIdIndex,  KeyPurpose::kIdEnc,
-    KeyPurpose::kOtpMac, KeyPurpose::kSecretEnc, KeyPurpose::kSealSign, KeyPurpose::kAuditSign};
+    KeyPurpose::kPanEnc,   KeyPurpose::kPanIndex,  KeyPurpose::kIdIndex,
+    KeyPurpose::kIdEnc,    KeyPurpose::kOtpMac,    KeyPurpose::kSecretEnc,
+    KeyPurpose::kSealSign, KeyPurpose::kAuditSign, KeyPurpose::kClientCa};
+
+// Pairs, whose private half never leaves the token; the others are symmetric.
+[[nodiscard]] constexpr bool is_signature(KeyPurpose purpose) noexcept {
+  return purpose == KeyPurpose::kSealSign || purpose == KeyPurpose::kAuditSign ||
+         purpose == KeyPurpose::kClientCa;
+}
 
 // "pan-enc"; never null.
 [[nodiscard]] std::string_view key_purpose_name(KeyPurpose purpose) noexcept;
@@ -81,10 +89,10 @@ class Crypto {
   [[nodiscard]] virtual base::Result<base::SecretBuffer> decrypt(
       KeyRef key, const Sealed& sealed, std::span<const std::uint8_t> aad) = 0;
   [[nodiscard]] virtual base::Result<void> random(std::span<std::uint8_t> out) = 0;
-  // kSealSign, kAuditSign: 64 bytes, r ‖ s for ES256 (over SHA-256 of data) or Ed25519.
+  // Of a signing key: 64 bytes, r ‖ s for ES256 (over SHA-256 of data) or Ed25519.
   [[nodiscard]] virtual base::Result<std::vector<std::uint8_t>> sign(
       KeyRef key, std::span<const std::uint8_t> data) = 0;
-  // Of kSealSign and kAuditSign.
+  // Of a signing key.
   [[nodiscard]] virtual base::Result<SigningPublicKey> public_key(KeyRef key) const = 0;
 };
 

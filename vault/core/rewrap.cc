@@ -44,6 +44,7 @@ bool is_rewrapped(KeyPurpose purpose) noexcept {
     case KeyPurpose::kOtpMac:
     case KeyPurpose::kSealSign:
     case KeyPurpose::kAuditSign:
+    case KeyPurpose::kClientCa:
       return false;
   }
   return false;
@@ -141,6 +142,7 @@ base::Result<RewrapSlice> RewrapSlice::prepare(Services& services, Reader& reade
     case KeyPurpose::kOtpMac:
     case KeyPurpose::kSealSign:
     case KeyPurpose::kAuditSign:
+    case KeyPurpose::kClientCa:
       break;
   }
   if (!filled) return std::unexpected(filled.error());

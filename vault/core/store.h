@@ -143,6 +143,16 @@ struct ApprovalRow {
   std::int64_t created_ms = 0;
 };
 
+// A certificate that the vault issued to a client.
+struct ClientCertificateRow {
+  std::array<std::uint8_t, 16> serial{};  // as in the certificate, big-endian
+  std::string client;                     // Client::id
+  std::uint32_t ca_version = 0;           // of client-ca, which signed it
+  std::int64_t not_before_ms = 0, not_after_ms = 0;
+  std::string spki_sha256;      // lower-case hex
+  std::int64_t revoked_ms = 0;  // 0: it was not
+};
+
 // Lookups. A Reader belongs to one thread. Errors: kStoreFailed.
 class Reader {
  public:
@@ -177,6 +187,8 @@ class Reader {
   [[nodiscard]] virtual base::Result<std::optional<SecretRow>> secret(std::int64_t subject,
                                                                       SecretKind kind) = 0;
   [[nodiscard]] virtual base::Result<std::vector<Recipient>> recipients() = 0;  // by name
+  // By client and end.
+  [[nodiscard]] virtual base::Result<std::vector<ClientCertificateRow>> client_certificates() = 0;
   [[nodiscard]] virtual base::Result<std::vector<TokenId>> canaries() = 0;
   [[nodiscard]] virtual base::Result<std::optional<ApprovalRow>> approval(std::string_view act) = 0;
   // Rows that stand under one version of a key, by their own keys after `after`, at most `limit`;
@@ -232,6 +244,10 @@ class Transaction : public Reader {
   [[nodiscard]] virtual base::Result<void> delete_secret(std::int64_t subject, SecretKind kind) = 0;
   [[nodiscard]] virtual base::Result<void> put_recipient(const Recipient& row) = 0;
   [[nodiscard]] virtual base::Result<void> delete_recipient(std::string_view name) = 0;
+  [[nodiscard]] virtual base::Result<void> put_client_certificate(
+      const ClientCertificateRow& row) = 0;  // insert/replace
+  // Those that ended before now_ms.
+  [[nodiscard]] virtual base::Result<void> delete_ended_certificates(std::int64_t now_ms) = 0;
   // Of an existing card; deleting the card deletes it too.
   [[nodiscard]] virtual base::Result<void> put_canary(const TokenId& id) = 0;
   [[nodiscard]] virtual base::Result<void> put_approval(const ApprovalRow& row) = 0;

@@ -3,12 +3,12 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/params.h>
 
 #include <algorithm>
 
 #include "vault/base/check.h"
 #include "vault/custody/digest.h"
+#include "vault/seal/p256.h"
 
 namespace cardvault::custody {
 namespace {
@@ -17,34 +17,6 @@ constexpr std::string_view kP256 = "p256:";
 constexpr std::string_view kEd25519 = "ed25519:";
 constexpr int kHalf = 32;
 using EcdsaPtr = std::unique_ptr<ECDSA_SIG, seal::OpensslFree<ECDSA_SIG_free>>;
-
-// OpenSSL speaks DER (RFC 3279 2.2.3), we speak r ‖ s.
-std::vector<std::uint8_t> to_der(std::span<const std::uint8_t> raw) {
-  const EcdsaPtr parsed(ECDSA_SIG_new());
-  ECDSA_SIG_set0(parsed.get(), BN_bin2bn(raw.data(), kHalf, nullptr),
-                 BN_bin2bn(raw.data() + kHalf, kHalf, nullptr));
-  std::vector<std::uint8_t> out(80);
-  unsigned char* at = out.data();
-  out.resize(static_cast<std::size_t>(i2d_ECDSA_SIG(parsed.get(), &at)));
-  return out;
-}
-
-seal::PkeyPtr from_point(std::span<const std::uint8_t> point) {
-  char group[] = "prime256v1";
-  OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                        const_cast<std::uint8_t*>(point.data()), point.size()),
-      OSSL_PARAM_construct_end()};
-  const seal::PkeyCtxPtr context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-  EVP_PKEY* key = nullptr;
-  if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
-    ERR_clear_error();
-    return {};
-  }
-  return seal::PkeyPtr(key);
-}
 
 }  // namespace
 
@@ -67,7 +39,7 @@ std::optional<core::SigningPublicKey> parse_public_key(std::string_view text) {
     return out;
   }
   if (bytes->front() != 2 && bytes->front() != 3) return std::nullopt;
-  const seal::PkeyPtr key = from_point(*bytes);
+  const seal::PkeyPtr key = seal::p256_key(*bytes);
   const seal::PkeyCtxPtr context(key ? EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr)
                                      : nullptr);
   if (!context || EVP_PKEY_public_check(context.get()) != 1) {
@@ -80,7 +52,7 @@ std::optional<core::SigningPublicKey> parse_public_key(std::string_view text) {
 }
 
 seal::PkeyPtr openssl_key(const core::SigningPublicKey& key) {
-  if (!key.ed25519) return from_point(key.point);
+  if (!key.ed25519) return seal::p256_key(key.point);
   return seal::PkeyPtr(
       EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.point.data(), key.point.size()));
 }
@@ -130,7 +102,7 @@ bool verify(const core::SigningPublicKey& key, std::string_view message,
   if (!pkey) return false;
   const std::vector<std::uint8_t> form =
       key.ed25519 ? std::vector<std::uint8_t>(signature.begin(), signature.end())
-                  : to_der(signature);
+                  : seal::ecdsa_der(signature);
   const seal::DigestCtxPtr context(EVP_MD_CTX_new());
   const auto bytes = base::as_bytes(message);
   const bool good =

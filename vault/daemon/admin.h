@@ -66,6 +66,10 @@ class AdminService {
   wire::AdminAnswer client_add(const Call& call);
   wire::AdminAnswer client_list(const Call& call);
   wire::AdminAnswer client_change(const Call& call);
+  wire::AdminAnswer client_ca(const Call& call);
+  wire::AdminAnswer client_enroll(const Call& call);
+  wire::AdminAnswer client_certificates(const Call& call);
+  wire::AdminAnswer certificate_revoke(const Call& call);
   wire::AdminAnswer customer_change(const Call& call);
   wire::AdminAnswer bin_import(const Call& call);
   wire::AdminAnswer bin_lookup(const Call& call);

@@ -35,6 +35,19 @@ std::string state_of(const core::Client& client) {
   return client.revoked ? "revoked" : client.frozen ? "frozen" : "active";
 }
 
+// Those that the vault's own CA issued, if any: they go onto the next revocation list.
+base::Result<void> revoke_certificates(core::Transaction& tx, const std::string& client,
+                                       std::int64_t now_ms) {
+  auto rows = tx.client_certificates();
+  if (!rows) return std::unexpected(rows.error());
+  for (core::ClientCertificateRow& row : *rows) {
+    if (row.client != client || row.revoked_ms != 0) continue;
+    row.revoked_ms = now_ms;
+    if (auto put = tx.put_client_certificate(row); !put) return put;
+  }
+  return {};
+}
+
 }  // namespace
 
 wire::AdminAnswer AdminService::client_add(const Call& call) {
@@ -42,6 +55,7 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
   client.id = call.argument("id");
   client.san = call.argument("san");
   client.spki_sha256 = call.argument("spki");
+  if (call.argument("enrolled") == "true") client.san = enrolled_name(client.id);
   client.purposes = split(call.argument("purposes"));
   client.rate_per_s = static_cast<std::uint32_t>(call.number("rate", 0));
   client.reveals_per_hour = static_cast<std::uint32_t>(call.number("reveals_per_hour", 0));
@@ -63,7 +77,7 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
       (!client.spki_sha256.empty() && !core::from_hex(client.spki_sha256, pin))) {
     return refusal(Code::kInvalidArgument,
                    "name the client's certificate by exactly one of: its SPKI pin (SHA-256, 64 "
-                   "hex digits), or a subject alternative name");
+                   "hex digits), a subject alternative name, or that the vault enrolls it");
   }
   for (const std::string& purpose : client.purposes) {
     if (purpose != "*" && !core::valid_client_id(purpose)) {
@@ -109,6 +123,7 @@ wire::AdminAnswer AdminService::client_list(const Call& call) {
 
 wire::AdminAnswer AdminService::client_change(const Call& call) {
   const std::string& verb = call.request.verb;
+  if (!call.argument("serial").empty()) return certificate_revoke(call);
   core::Event done = event(call);
   std::optional<core::Client> client;
   std::optional<Code> refused;
@@ -142,6 +157,7 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     if (refused) return {};
     if (verb == "client.revoke") {
       client->revoked = true;
+      if (auto ok = revoke_certificates(tx, client->id, done.time_ms); !ok) return ok;
     } else {
       client->frozen = verb == "client.freeze";
     }
@@ -154,6 +170,12 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
   };
   if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
   if (refused) return refuse();
+  // The vault refuses the client already; its connections end once the gates know too.
+  if (verb == "client.revoke" && !vault_.client_ca().changed()) {
+    return success("client '" + client->id +
+                   "' is revoked; the list for its gates can't be written yet: the vault goes on "
+                   "trying");
+  }
   return success("client '" + client->id + "' is " + state_of(*client));
 }
 

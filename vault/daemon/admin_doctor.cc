@@ -2,6 +2,7 @@
 #include "hsm/error.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/client_findings.h"
 #include "vault/daemon/key_findings.h"
 
 namespace cardvault::daemon {
@@ -97,6 +98,7 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
        examine_recipients(*vault_.services().recipients.all(), vault_.clock().now_ms())) {
     answer.rows.push_back(std::move(row));
   }
+  for (auto& row : examine_clients(vault_)) answer.rows.push_back(std::move(row));
   if (!vault_.config().two_operators.empty() && vault_.config().operators.size() < 2) {
     find("warning",
          "[admin] two_operators asks for two operators, and fewer are named: what it lists can't "

@@ -19,7 +19,7 @@ using core::KeyState;
 namespace {
 
 constexpr std::string_view kPurposes =
-    "pan-enc, pan-index, id-index, id-enc, otp-mac, secret-enc, seal-sign or audit-sign";
+    "pan-enc, pan-index, id-index, id-enc, otp-mac, secret-enc, seal-sign, audit-sign or client-ca";
 
 bool counts_invocations(core::KeyPurpose purpose) {
   return purpose == core::KeyPurpose::kPanEnc || purpose == core::KeyPurpose::kIdEnc ||

@@ -143,6 +143,18 @@ SandboxConfig read_sandbox(const toml::table& root, const std::string& path) {
   return config;
 }
 
+ClientsConfig read_clients(const toml::table& root, const std::string& path,
+                           const std::string& admin_socket) {
+  Section clients(sub_table(root, "clients", path), "clients", path);
+  ClientsConfig config;
+  const auto beside = std::filesystem::path(admin_socket).parent_path() / "client-ca.pem";
+  config.ca_file = clients.text("ca_file", beside.string());
+  config.certificate_days = clients.number("certificate_days", 30, 398, 1);
+  config.ca_days = clients.number("ca_days", 1825, 3650, 30);
+  clients.refuse_unknown();
+  return config;
+}
+
 // Sealed reveals that want a confirmed payment need codes that confirm one.
 void require_confirming_code(const core::Settings& settings, const std::string& path) {
   const bool wanted =
@@ -157,8 +169,8 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {
-      "vault",   "hsm",   "policy", "limits", "reveal", "otp",  "attempts",
-      "secrets", "clock", "gate",   "admin",  "audit",  "keys", "sandbox"};
+      "vault", "hsm",  "policy", "limits", "reveal", "otp",     "attempts", "secrets",
+      "clock", "gate", "admin",  "audit",  "keys",   "sandbox", "clients"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -208,6 +220,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   clock.refuse_unknown();
   config.sandbox = read_sandbox(root, path);
   config.audit = read_audit(root, path, config.data_dir);
+  config.clients = read_clients(root, path, config.admin_socket);
   read_lists(root, path, config);
   return config;
 }

@@ -35,11 +35,20 @@ struct AuditConfig {
   friend bool operator==(const AuditConfig&, const AuditConfig&) = default;
 };
 
+// Of clients that the vault's own CA enrolls.
+struct ClientsConfig {
+  std::string ca_file;  // what gates read: CA certificates and revocation lists, PEM
+  std::uint32_t certificate_days = 30;
+  std::uint32_t ca_days = 1825;
+  friend bool operator==(const ClientsConfig&, const ClientsConfig&) = default;
+};
+
 struct Config {
   std::string path;  // of the file itself
   std::string data_dir;
   std::string admin_socket;
   AuditConfig audit;
+  ClientsConfig clients;
   hsm::TokenConfig hsm;
   core::Settings settings;
   std::uint32_t queue = 4096;      // requests that wait; more get 503

@@ -75,7 +75,8 @@ void allow_sockets(sandbox::SystemCalls& calls, bool tcp) {
 
 sandbox::FileAccess reachable_files(const Config& config) {
   sandbox::FileAccess files;
-  files.write = {config.data_dir, config.audit.dir, folder_of(config.admin_socket), "/dev/null"};
+  files.write = {config.data_dir, config.audit.dir, folder_of(config.admin_socket),
+                 folder_of(config.clients.ca_file), "/dev/null"};
   files.load = {"/usr", "/lib", "/lib64", folder_of(config.hsm.module)};
   // What glibc, OpenSSL, p11-kit and the modules of Debian look at.
   files.read = {"/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/passwd",

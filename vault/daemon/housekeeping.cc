@@ -6,6 +6,7 @@
 #include "vault/core/cards.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
+#include "vault/daemon/client_findings.h"
 #include "vault/daemon/key_states.h"
 
 namespace cardvault::daemon {
@@ -46,6 +47,7 @@ void Housekeeping::round(unsigned second) {
   watch_clock();
   watch_keys();
   watch_periods();
+  vault_.client_ca().tick();
   set_gauges();
   if (second % kFloodSeconds == 0) {
     vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
@@ -153,6 +155,12 @@ void Housekeeping::set_gauges() {
     lives.emplace_back(one.name, static_cast<double>(one.current(now).not_after_ms - now) / 1000);
   }
   metrics.recipient_gauges(lives);
+  metrics.client_gauges(certificate_lives(*vault_.client_ca().rows(), now));
+  if (const std::int64_t end = vault_.client_ca().list_end_ms(); end != 0) {
+    metrics.gauge("cardvault_client_list_seconds",
+                  "How long the clients' revocation list that was published still holds",
+                  static_cast<double>(end - now) / 1000);
+  }
 }
 
 }  // namespace cardvault::daemon

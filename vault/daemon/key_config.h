@@ -11,8 +11,8 @@ namespace cardvault::daemon {
 struct KeyConfig {
   // By purpose: how long a version may be the active one (NIST SP 800-57 part 1, 5.3.6; PCI DSS
   // 3.7.4); 0: no limit. In the order of KeyPurpose.
-  std::array<std::uint32_t, core::kKeyPurposes> cryptoperiod_days{365, 730, 730, 365,
-                                                                  365, 365, 365, 1095};
+  std::array<std::uint32_t, core::kKeyPurposes> cryptoperiod_days{365, 730, 730,  365, 365,
+                                                                  365, 365, 1095, 730};
   std::uint32_t rewrap_rows_per_s = 2000;  // 0: as fast as it goes
   std::uint32_t destroy_after_days = 7;
 

@@ -38,6 +38,11 @@ struct Metrics::Impl {
           .Name("cardvault_key_cryptoperiod_seconds")
           .Help("Seconds until an active key's cryptoperiod ends; below 0: it has")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& clients =
+      prometheus::BuildGauge()
+          .Name("cardvault_client_certificate_seconds")
+          .Help("How long an enrolled client's longest certificate still lasts")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& recipients =
       prometheus::BuildGauge()
           .Name("cardvault_recipient_certificate_seconds")
@@ -48,7 +53,8 @@ struct Metrics::Impl {
   std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
-  std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges;
+  std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges,
+      client_gauges;
 };
 
 namespace {
@@ -118,6 +124,11 @@ void Metrics::key_period_gauges(const std::vector<std::pair<std::string, double>
 void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
   const std::scoped_lock lock(impl_->mutex);
   replace(impl_->recipients, "recipient", impl_->recipient_gauges, seconds_left);
+}
+
+void Metrics::client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
+  const std::scoped_lock lock(impl_->mutex);
+  replace(impl_->clients, "client", impl_->client_gauges, seconds_left);
 }
 
 std::string Metrics::text() const {

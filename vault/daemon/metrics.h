@@ -30,6 +30,8 @@ class Metrics {
   void key_period_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   // How long each recipient's certificate still lasts; those not named any more are dropped.
   void recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
+  // The same of enrolled clients' certificates.
+  void client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   [[nodiscard]] std::string text() const;
 
  private:

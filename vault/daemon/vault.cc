@@ -92,6 +92,7 @@ Vault::Vault(Config config)
     auto table = must(core::BinTable::deserialize(*bins), "the stored BIN table is damaged");
     services_.bins.store(std::make_shared<const core::BinTable>(std::move(table)));
   }
+  client_ca_ = std::make_unique<ClientCa>(*this);
   engine_ = std::make_unique<Engine>(services_, store_->committer(), metrics_, floods_, outboxes_,
                                      config_.queue);
 }
@@ -264,6 +265,9 @@ std::vector<std::string> Vault::apply(const Config& config) {
   }
   if (config.audit != config_.audit) {
     notes.emplace_back("[audit] changes with a restart only");
+  }
+  if (config.clients != config_.clients) {
+    notes.emplace_back("[clients] changes with a restart only");
   }
   if (config.keys != config_.keys) notes.emplace_back("[keys] changes with a restart only");
   if (config.operators != config_.operators || config.two_operators != config_.two_operators) {

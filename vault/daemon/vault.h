@@ -11,6 +11,7 @@
 #include "hsm/token_crypto.h"
 #include "vault/core/services.h"
 #include "vault/core/vault_clock.h"
+#include "vault/daemon/client_ca.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/engine.h"
 #include "vault/daemon/flood.h"
@@ -45,6 +46,7 @@ class Vault {
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
   [[nodiscard]] FloodCounter& floods() noexcept { return floods_; }
+  [[nodiscard]] ClientCa& client_ca() noexcept { return *client_ca_; }
   [[nodiscard]] Outboxes& outboxes() noexcept { return outboxes_; }
 
   // May this vault be sent traffic, and what should an operator know?
@@ -115,6 +117,7 @@ class Vault {
   std::unique_ptr<core::Sealer> sealer_;
   seal::Argon2id passwords_;
   core::Services services_;
+  std::unique_ptr<ClientCa> client_ca_;
   std::unique_ptr<Engine> engine_;
   base::Snapshot<std::string> log_fault_{std::make_shared<const std::string>()};
   std::atomic<std::uint64_t> replay_from_ = 0;

@@ -46,7 +46,10 @@ KeyLookups::KeyLookups(Connection& db)
       count_customers_indexed_(db, "SELECT count(*) FROM customers WHERE name_fp_version=?"),
       count_secrets_(db, "SELECT count(*) FROM secrets WHERE key_version=?"),
       count_codes_(db, "SELECT count(*) FROM codes WHERE key_version=?"),
-      count_requests_(db, "SELECT count(*) FROM idempotency WHERE fp_version=?") {}
+      count_requests_(db, "SELECT count(*) FROM idempotency WHERE fp_version=?"),
+      count_certificates_(db,
+                          "SELECT count(*) FROM client_certificates WHERE ca_version=? AND "
+                          "revoked_ms=0") {}
 
 base::Result<std::vector<core::TokenId>> KeyLookups::cards_under(core::KeyRef key,
                                                                  const core::TokenId& after,
@@ -104,6 +107,9 @@ base::Result<core::KeyUse> KeyLookups::key_use(core::KeyRef key) {
       break;
     case KeyPurpose::kSecretEnc:
       rows = &count_secrets_;
+      break;
+    case KeyPurpose::kClientCa:
+      passing = &count_certificates_;
       break;
     case KeyPurpose::kSealSign:
     case KeyPurpose::kAuditSign:

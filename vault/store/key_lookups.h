@@ -30,7 +30,7 @@ class KeyLookups {
 
   Statement cards_encrypted_, cards_indexed_, customers_encrypted_, customers_indexed_, secrets_;
   Statement count_cards_encrypted_, count_cards_indexed_, count_customers_encrypted_,
-      count_customers_indexed_, count_secrets_, count_codes_, count_requests_;
+      count_customers_indexed_, count_secrets_, count_codes_, count_requests_, count_certificates_;
 };
 
 }  // namespace cardvault::store

@@ -109,6 +109,9 @@ class WithLookups : public Port {
   base::Result<std::vector<core::Recipient>> recipients() override {
     return subjects_.recipients();
   }
+  base::Result<std::vector<core::ClientCertificateRow>> client_certificates() override {
+    return subjects_.client_certificates();
+  }
   base::Result<std::vector<core::TokenId>> canaries() override { return subjects_.canaries(); }
   base::Result<std::optional<core::ApprovalRow>> approval(std::string_view act) override {
     return subjects_.approval(act);

@@ -102,9 +102,17 @@ constexpr const char* kOperatorsTables =
     "  act TEXT PRIMARY KEY, operator TEXT NOT NULL, created_ms INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;";
 
+// Of clients that the vault's own CA enrolled; revocation lists are made of it.
+constexpr const char* kClientCertificates =
+    "CREATE TABLE client_certificates("
+    "  serial BLOB PRIMARY KEY, client TEXT NOT NULL, ca_version INTEGER NOT NULL,"
+    "  not_before_ms INTEGER NOT NULL, not_after_ms INTEGER NOT NULL, spki_sha256 TEXT NOT NULL,"
+    "  revoked_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
 // Each element brings a file from version i to i + 1. Published steps never change.
-const std::array<std::string, 2> kVaultSteps = {std::string(kEvents) + kCards + kRest,
-                                                std::string(kSubjects) + kOperatorsTables};
+const std::array<std::string, 3> kVaultSteps = {std::string(kEvents) + kCards + kRest,
+                                                std::string(kSubjects) + kOperatorsTables,
+                                                std::string(kClientCertificates)};
 const std::array<std::string, 1> kRevealSteps = {kEvents};
 
 [[noreturn]] void refuse(File file, const std::string& what) {

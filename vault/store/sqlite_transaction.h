@@ -42,6 +42,8 @@ class SqliteTransaction : public WithLookups<core::Transaction> {
   base::Result<void> delete_secret(std::int64_t subject, core::SecretKind kind) override;
   base::Result<void> put_recipient(const core::Recipient& row) override;
   base::Result<void> delete_recipient(std::string_view name) override;
+  base::Result<void> put_client_certificate(const core::ClientCertificateRow& row) override;
+  base::Result<void> delete_ended_certificates(std::int64_t now_ms) override;
   base::Result<void> put_canary(const core::TokenId& id) override;
   base::Result<void> put_approval(const core::ApprovalRow& row) override;
   base::Result<void> delete_approval(std::string_view act) override;

@@ -63,6 +63,16 @@ bool read_recipient(const Query& query, core::Recipient& recipient) {
   return !recipient.certificate.der.empty();
 }
 
+bool read_client_certificate(const Query& query, core::ClientCertificateRow& row) {
+  row.client = query.text(1);
+  row.ca_version = narrow<std::uint32_t>(query, 2);
+  row.not_before_ms = query.integer(3);
+  row.not_after_ms = query.integer(4);
+  row.spki_sha256 = query.text(5);
+  row.revoked_ms = query.integer(6);
+  return query.fixed(0, row.serial);
+}
+
 bool read_canary(const Query& query, core::TokenId& id) { return query.fixed(0, id.bytes); }
 
 bool read_approval(const Query& query, core::ApprovalRow& approval) {
@@ -87,6 +97,9 @@ SubjectLookups::SubjectLookups(Connection& db)
                   "SELECT name, uses, der, not_before_ms, not_after_ms, next_der,"
                   "next_not_before_ms, next_not_after_ms, next_from_ms, created_ms "
                   "FROM recipients ORDER BY name"),
+      certificates_(db,
+                    "SELECT serial, client, ca_version, not_before_ms, not_after_ms, spki_sha256,"
+                    "revoked_ms FROM client_certificates ORDER BY client, not_after_ms"),
       canaries_(db, "SELECT token FROM canaries ORDER BY token"),
       approval_(db, "SELECT act, operator, created_ms FROM approvals WHERE act=?") {}
 
@@ -117,6 +130,12 @@ base::Result<std::optional<core::SecretRow>> SubjectLookups::secret(std::int64_t
 base::Result<std::vector<core::Recipient>> SubjectLookups::recipients() {
   Query query(recipients_);
   return read_all<core::Recipient>(query, read_recipient, "list recipients");
+}
+
+base::Result<std::vector<core::ClientCertificateRow>> SubjectLookups::client_certificates() {
+  Query query(certificates_);
+  return read_all<core::ClientCertificateRow>(query, read_client_certificate,
+                                              "list client certificates");
 }
 
 base::Result<std::vector<core::TokenId>> SubjectLookups::canaries() {

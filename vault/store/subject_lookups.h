@@ -12,7 +12,7 @@
 
 namespace cardvault::store {
 
-// As Lookups (lookups.h), for the tables of schema version 2.
+// As Lookups (lookups.h), for the tables of schema versions 2 and 3.
 class SubjectLookups {
  public:
   explicit SubjectLookups(Connection& connection);
@@ -25,11 +25,12 @@ class SubjectLookups {
   [[nodiscard]] base::Result<std::optional<core::SecretRow>> secret(std::int64_t subject,
                                                                     core::SecretKind kind);
   [[nodiscard]] base::Result<std::vector<core::Recipient>> recipients();
+  [[nodiscard]] base::Result<std::vector<core::ClientCertificateRow>> client_certificates();
   [[nodiscard]] base::Result<std::vector<core::TokenId>> canaries();
   [[nodiscard]] base::Result<std::optional<core::ApprovalRow>> approval(std::string_view act);
 
  private:
-  Statement code_, guard_, guards_, secret_, recipients_, canaries_, approval_;
+  Statement code_, guard_, guards_, secret_, recipients_, certificates_, canaries_, approval_;
 };
 
 }  // namespace cardvault::store

@@ -27,6 +27,11 @@ SubjectStatements::SubjectStatements(Connection& db)
                     "not_after_ms, next_der, next_not_before_ms, next_not_after_ms, next_from_ms,"
                     "created_ms) VALUES(?,?,?,?,?,?,?,?,?,?)"),
       delete_recipient(db, "DELETE FROM recipients WHERE name=?"),
+      put_certificate(db,
+                      "INSERT OR REPLACE INTO client_certificates(serial, client, ca_version,"
+                      "not_before_ms, not_after_ms, spki_sha256, revoked_ms) "
+                      "VALUES(?,?,?,?,?,?,?)"),
+      delete_certificates(db, "DELETE FROM client_certificates WHERE not_after_ms<?"),
       put_canary(db,
                  "INSERT INTO canaries(token) SELECT token FROM cards WHERE token=? "
                  "ON CONFLICT DO UPDATE SET token=excluded.token"),

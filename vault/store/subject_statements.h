@@ -12,7 +12,7 @@ struct SubjectStatements {
   Statement put_code, delete_code, delete_ended_codes, delete_all_codes;
   Statement put_guard, delete_guards, restart_locks;
   Statement put_secret, delete_secret;
-  Statement put_recipient, delete_recipient;
+  Statement put_recipient, delete_recipient, put_certificate, delete_certificates;
   Statement put_canary, delete_canary;
   Statement put_approval, delete_approval;
 };

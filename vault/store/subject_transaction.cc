@@ -95,6 +95,19 @@ base::Result<void> SqliteTransaction::delete_recipient(std::string_view name) {
   return write(query.bind(name), "delete recipient");
 }
 
+base::Result<void> SqliteTransaction::put_client_certificate(
+    const core::ClientCertificateRow& row) {
+  Query query(subjects_.put_certificate);
+  query.bind(row.serial).bind(row.client).bind(row.ca_version).bind(row.not_before_ms);
+  query.bind(row.not_after_ms).bind(row.spki_sha256).bind(row.revoked_ms);
+  return write(query, "put client certificate");
+}
+
+base::Result<void> SqliteTransaction::delete_ended_certificates(std::int64_t now_ms) {
+  Query query(subjects_.delete_certificates);
+  return write(query.bind(now_ms), "delete client certificates");
+}
+
 base::Result<void> SqliteTransaction::put_canary(const core::TokenId& id) {
   Query query(subjects_.put_canary);
   return must_change(query.bind(id.bytes), "put canary");

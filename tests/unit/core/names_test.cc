@@ -35,8 +35,8 @@ TEST(KeyLabel, NamesPurposeAndVersion) {
   EXPECT_EQ(key_label({KeyPurpose::kPanEnc, 1}), "pan-enc/1");
   EXPECT_EQ(key_label({KeyPurpose::kAuditSign, 42}), "audit-sign/42");
   constexpr std::array<std::string_view, kKeyPurposes> kNames = {
-      "pan-enc", "pan-index",  "id-index",  "id-enc",
-      "otp-mac", "secret-enc", "seal-sign", "audit-sign"};
+      "pan-enc",    "pan-index", "id-index",   "id-enc",   "otp-mac",
+      "secret-enc", "seal-sign", "audit-sign", "client-ca"};
   for (std::size_t i = 0; i < kKeyPurposes; ++i) {
     EXPECT_EQ(key_purpose_name(kAllKeyPurposes[i]), kNames[i]);
   }
