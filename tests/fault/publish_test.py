@@ -6,6 +6,7 @@ CARDVAULT_SEED=N repeats a run, CARDVAULT_ROUNDS=N sets the number of kills.
 """
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -25,6 +26,9 @@ import audit_page  # noqa: E402
 
 ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "15"))
 SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
+# What touches files; about 45 of them publish some events that fill a bundle.
+STEPS = "openat,mkdirat,fchmod,fchmodat,write,fsync,syncfs,renameat,unlinkat"
+MOST_STEPS = 60
 AUDIT = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
 
 
@@ -62,6 +66,8 @@ class Auditor(threading.Thread):
 
 
 class PublishTest(unittest.TestCase):
+    stored = 0
+
     @classmethod
     def setUpClass(cls):
         cls.vault = vault_fixture.shared(settings=traffic.UNLIMITED)
@@ -133,6 +139,68 @@ class PublishTest(unittest.TestCase):
             f"{len(events)} events published, {auditor.verified} verifications meanwhile, each a "
             "continuation of the one before: nothing lost, nothing written twice",
             "-"))
+
+    def publisher(self):
+        """The thread that publishes, of the daemon that runs now."""
+        tasks = f"/proc/{self.vault.daemon_pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/comm", encoding="ascii") as file:
+                if file.read().strip() == "publisher":
+                    return task
+        raise AssertionError("no thread of cardvaultd is called publisher")
+
+    def kill_at(self, step):
+        """kill -9 as the publisher makes its system call number `step` that touches a file. Bundles become
+        full meanwhile, so that all there is to do is done."""
+        before = self.vault.daemon_pid
+        tracer = subprocess.Popen(
+            ["strace", "-p", self.publisher(), "-o", "/dev/null", "-e", f"trace={STEPS}",
+             "-e", f"inject={STEPS}:signal=KILL:when={step}"],
+            stderr=subprocess.PIPE, text=True)
+        try:
+            said = tracer.stderr.readline()
+            if "attached" not in said:
+                self.skipTest(f"strace can't trace here: {said}")
+            end = time.monotonic() + 30
+            while self.vault.daemon_pid == before:
+                self.assertLess(time.monotonic(), end, f"step {step} never came")
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    self.batch(300)
+        finally:
+            tracer.kill()
+            tracer.wait()
+            tracer.stderr.close()
+        for gate in vault_fixture.GATES:
+            self.vault.wait_ready(gate)
+
+    def batch(self, count):
+        first = PublishTest.stored
+        PublishTest.stored += count
+        items = [{"pan": vault_fixture.made_up_pan(5_000_000 + n), "customer": f"+7707{n:07d}"}
+                 for n in range(first, first + count)]
+        return self.vault.request("web", "POST", "/v1/tokenize", {"items": items})
+
+    @unittest.skipUnless(os.geteuid() == 0 and shutil.which("strace"), "takes root and strace")
+    def test_a_kill_at_every_step_of_publishing(self):
+        steps = list(range(1, MOST_STEPS + 1))
+        if not traffic.LONG:
+            steps = sorted(random.Random(SEED).sample(steps, 5))
+        auditor = Auditor(self.vault)
+        for step in steps:
+            with self.subTest(step=step):
+                self.kill_at(step)
+                auditor.verify()
+                self.assertIsNone(auditor.complaint)
+        last = self.tokenize(50)
+        self.wait_published(last, 15)
+        auditor.verify()
+        self.assertIsNone(auditor.complaint)
+        events = self.published()
+        self.assertEqual([e["seq"] for e in events], list(range(len(events))))
+        traffic.report((
+            "kill -9 at each step of publishing", f"steps {steps[0]} to {steps[-1]}, {len(steps)} of them",
+            f"{len(events)} events, each published once; the log verified after every kill as a continuation "
+            "of the one before", "-"))
 
     @contextlib.contextmanager
     def small_disk(self):
