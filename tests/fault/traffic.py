@@ -24,7 +24,9 @@ import vault_fixture  # noqa: E402
 
 LONG = os.environ.get("CARDVAULT_LONG") == "1"
 UNLIMITED = ("limits.rate_per_s=0", "reveal.client_per_hour=0", "reveal.client_per_day=0",
-             "reveal.card_per_day=0")
+             "reveal.card_per_day=0",
+             # Tests fill disks up to the last byte; disk_level_test.py has what comes before that.
+             "disk.warn_mib=0", "disk.refuse_reveals_mib=0", "disk.refuse_writes_mib=0")
 LIVE, DELETED, IN_DOUBT = "live", "deleted", "in doubt"
 
 

@@ -71,6 +71,17 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   } else {
     find("ok", "the published log continues what was published", "");
   }
+  if (const auto disk = vault_.disk(); disk->level != DiskLevel::kEnough) {
+    const char* refused = disk->level == DiskLevel::kLow ? ""
+                          : disk->level == DiskLevel::kNoReveals
+                              ? "; reveals are refused"
+                              : "; reveals and writes are refused";
+    find(disk->level == DiskLevel::kLow ? "warning" : "error", disk->what + refused,
+         "free space, or move closed months of the log away (docs/audit.md); the vault goes on by "
+         "itself");
+  } else {
+    find("ok", "the disks have space", "");
+  }
   if (!vault_.clock().trusted()) {
     find("error", "the clock is in doubt by " + std::to_string(vault_.clock().offset_ms()) + " ms",
          "set the host's clock, then `cardvault clock confirm`");

@@ -16,6 +16,7 @@ namespace {
 
 using base::StartupError;
 
+constexpr std::uint32_t kMostMiB = 1 << 30;
 constexpr std::int64_t kDayMs = 86'400'000;
 
 void apply_override(toml::table& root, const std::string& text) {
@@ -129,6 +130,7 @@ AuditConfig read_audit(const toml::table& root, const std::string& path,
     audit.refuse("origin", audit.find("origin"), "has no spaces and no '+', such as bank.kz/vault");
   }
   config.anchor = audit.text("anchor", "");
+  config.closed = audit.texts("closed", {});
   audit.refuse_unknown();
   return config;
 }
@@ -155,6 +157,17 @@ ClientsConfig read_clients(const toml::table& root, const std::string& path,
   return config;
 }
 
+DiskConfig read_disk(const toml::table& root, const std::string& path) {
+  Section disk(sub_table(root, "disk", path), "disk", path);
+  DiskConfig config;
+  config.warn_mib = disk.number("warn_mib", config.warn_mib, kMostMiB);
+  config.refuse_reveals_mib =
+      disk.number("refuse_reveals_mib", config.refuse_reveals_mib, kMostMiB);
+  config.refuse_writes_mib = disk.number("refuse_writes_mib", config.refuse_writes_mib, kMostMiB);
+  disk.refuse_unknown();
+  return config;
+}
+
 // Sealed reveals that want a confirmed payment need codes that confirm one.
 void require_confirming_code(const core::Settings& settings, const std::string& path) {
   const bool wanted =
@@ -170,7 +183,7 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {
       "vault", "hsm",  "policy", "limits", "reveal", "otp",     "attempts", "secrets",
-      "clock", "gate", "admin",  "audit",  "keys",   "sandbox", "clients"};
+      "clock", "gate", "admin",  "audit",  "keys",   "sandbox", "clients",  "disk"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -221,6 +234,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.sandbox = read_sandbox(root, path);
   config.audit = read_audit(root, path, config.data_dir);
   config.clients = read_clients(root, path, config.admin_socket);
+  config.disk = read_disk(root, path);
   read_lists(root, path, config);
   return config;
 }

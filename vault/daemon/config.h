@@ -11,6 +11,7 @@
 #include "vault/core/identity.h"
 #include "vault/core/settings.h"
 #include "vault/daemon/confinement.h"
+#include "vault/daemon/disk_level.h"
 #include "vault/daemon/key_config.h"
 
 namespace cardvault::daemon {
@@ -32,6 +33,7 @@ struct AuditConfig {
   std::string dir;
   std::string origin;  // the log's name in its checkpoints; empty: by the token's label
   std::string anchor;  // a checkpoint kept elsewhere, which the log has to continue; may be empty
+  std::vector<std::string> closed;  // folders that files of closed months were moved to
   friend bool operator==(const AuditConfig&, const AuditConfig&) = default;
 };
 
@@ -49,6 +51,7 @@ struct Config {
   std::string admin_socket;
   AuditConfig audit;
   ClientsConfig clients;
+  DiskConfig disk;
   hsm::TokenConfig hsm;
   core::Settings settings;
   std::uint32_t queue = 4096;      // requests that wait; more get 503

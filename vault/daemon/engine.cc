@@ -1,5 +1,6 @@
 #include "vault/daemon/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <future>
@@ -51,6 +52,15 @@ bool is_write(const core::Request& request) {
                       core::SecretChange, core::SecretRemove>;
       },
       request);
+}
+
+bool is_refused(DiskLevel disk, const core::Request& request) {
+  const auto* detokenize = std::get_if<core::Detokenize>(&request);
+  const bool reveals =
+      detokenize != nullptr &&
+      std::ranges::any_of(detokenize->items, [](const auto& item) { return !item.mask; });
+  return (disk >= DiskLevel::kNoReveals && reveals) ||
+         (disk >= DiskLevel::kNoWrites && is_write(request));
 }
 
 std::string_view outcome_of(const core::Answer& answer) {
@@ -231,6 +241,14 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
     reply(Response::unaudited({Code::kSealed, core::retry_after_s(Code::kSealed)}));
     return;
   }
+  const DiskLevel disk = disk_;
+  if (!principal && disk != DiskLevel::kEnough) {
+    // A line of the log for each would let strangers use up what is left. What no event of its own
+    // says may not be answered.
+    floods_.add("unknown", in.caller.source, base::code_name(principal.error().code));
+    reply(Response::unaudited({Code::kStorageFull, core::retry_after_s(Code::kStorageFull)}));
+    return;
+  }
   if (!principal) {
     refuse(nullptr, gate, in.caller, name, core::failure_of(principal.error()), std::move(reply));
     return;
@@ -244,6 +262,11 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
   }
   if (is_write(in.request) && !services_.clock.trusted()) {
     reply(Response::unaudited({Code::kClockSuspect, core::retry_after_s(Code::kClockSuspect)}));
+    return;
+  }
+  if (is_refused(disk, in.request)) {
+    floods_.add("client:" + bucket, in.caller.source, base::code_name(Code::kStorageFull));
+    reply(Response::unaudited({Code::kStorageFull, core::retry_after_s(Code::kStorageFull)}));
     return;
   }
   admit(std::move(*principal), gate, in.caller, std::move(in.request), std::move(reply));

@@ -15,6 +15,7 @@
 #include "vault/core/policy.h"
 #include "vault/core/rate_limit.h"
 #include "vault/core/services.h"
+#include "vault/daemon/disk_level.h"
 #include "vault/daemon/flood.h"
 #include "vault/daemon/metrics.h"
 #include "vault/daemon/outbox.h"
@@ -51,6 +52,8 @@ class Engine {
 
   // While it is on, every request is refused with kSealed.
   void seal(bool on) noexcept { sealed_ = on; }
+  // What is refused for want of space, with kStorageFull.
+  void limit(DiskLevel level) noexcept { disk_ = level; }
 
   // Makes the next block of encryptions durable where one is needed: after each batch of requests,
   // and for who encrypts without a request. Any thread; doesn't wait.
@@ -78,6 +81,7 @@ class Engine {
   WorkQueue slow_queue_;
   std::atomic<std::uint64_t> next_request_;
   std::atomic<bool> sealed_ = false;
+  std::atomic<DiskLevel> disk_ = DiskLevel::kEnough;
   std::vector<std::thread> workers_;
 };
 

@@ -6,6 +6,7 @@ void FloodCounter::add(std::string_view actor, std::string_view source, std::str
                        std::uint64_t count) {
   const std::scoped_lock lock(mutex_);
   Key key{std::string(actor), std::string(source), std::string(reason)};
+  if (sum_strangers_ && !actor.starts_with("client:")) key.source = "*";
   if (counts_.size() >= kMaxSources && !counts_.contains(key)) key.source = "*";
   if (counts_.size() >= 2 * kMaxSources && !counts_.contains(key)) return;
   counts_[std::move(key)] += count;

@@ -2,6 +2,7 @@
 // log once in 10 s (DESIGN section 7).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -21,6 +22,8 @@ class FloodCounter {
 
   void add(std::string_view actor, std::string_view source, std::string_view reason,
            std::uint64_t count = 1);
+  // While it is on, who is no client is counted without the source.
+  void sum_strangers(bool on) noexcept { sum_strangers_ = on; }
   // The events for what was counted since the last call.
   [[nodiscard]] std::vector<core::Event> take(std::int64_t now_ms);
 
@@ -29,6 +32,7 @@ class FloodCounter {
     std::string actor, source, reason;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
+  std::atomic<bool> sum_strangers_ = false;
   std::mutex mutex_;
   std::map<Key, std::uint64_t> counts_;
 };

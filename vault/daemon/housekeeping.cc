@@ -22,7 +22,10 @@ constexpr std::int64_t kKeepEndedMs = 3'600'000;  // so long the log can say tha
 constexpr double kKeyWarning = 0.9;               // of 2^32 invocations (SP 800-38D 8.3)
 }  // namespace
 
-Housekeeping::Housekeeping(Vault& vault) : vault_(vault), thread_([this] { run(); }) {}
+Housekeeping::Housekeeping(Vault& vault) : vault_(vault), disks_(vault) {
+  disks_.look();  // before the first request
+  thread_ = std::thread([this] { run(); });
+}
 
 Housekeeping::~Housekeeping() {
   {
@@ -44,6 +47,7 @@ void Housekeeping::run() {
 }
 
 void Housekeeping::round(unsigned second) {
+  disks_.look();
   watch_clock();
   watch_keys();
   watch_periods();

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "vault/daemon/disk_watch.h"
 #include "vault/daemon/vault.h"
 
 namespace cardvault::daemon {
@@ -30,6 +31,7 @@ class Housekeeping {
   void set_gauges();
 
   Vault& vault_;
+  DiskWatch disks_;
   bool clock_trusted_ = true;
   std::set<std::string> warned_keys_;
   std::mutex mutex_;

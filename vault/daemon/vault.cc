@@ -198,7 +198,11 @@ core::ReadyAnswer Vault::ready() {
   } else if (!clock_->trusted()) {
     answer.state = base::code_name(Code::kClockSuspect);
   }
-  answer.ready = answer.state == "ready";
+  const auto disk = this->disk();
+  if (answer.state == "ready") answer.state = disk_state(disk->level);
+  // Where only reveals are refused, a load balancer has nowhere better to send the rest.
+  answer.ready = answer.state == disk_state(disk->level) && disk->level != DiskLevel::kNoWrites;
+  if (disk->level != DiskLevel::kEnough) answer.notes.push_back(disk->what);
   if (!crypto_->description().hardware) {
     answer.notes.emplace_back("software token: not a secure cryptographic device");
   }
@@ -213,6 +217,12 @@ void Vault::seal(std::string why) {
 void Vault::unseal() {
   log_fault_.store(std::make_shared<const std::string>());
   engine_->seal(false);
+}
+
+void Vault::set_disk(DiskState state) {
+  engine_->limit(state.level);
+  floods_.sum_strangers(state.level != DiskLevel::kEnough);
+  disk_.store(std::make_shared<const DiskState>(std::move(state)));
 }
 
 base::Result<void> Vault::commit(
@@ -269,6 +279,7 @@ std::vector<std::string> Vault::apply(const Config& config) {
   if (config.clients != config_.clients) {
     notes.emplace_back("[clients] changes with a restart only");
   }
+  if (config.disk != config_.disk) notes.emplace_back("[disk] changes with a restart only");
   if (config.keys != config_.keys) notes.emplace_back("[keys] changes with a restart only");
   if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
     notes.emplace_back("[admin] changes with a restart only");

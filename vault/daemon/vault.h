@@ -77,6 +77,9 @@ class Vault {
   void seal(std::string why);
   void unseal();
   [[nodiscard]] std::string log_fault() const { return *log_fault_.load(); }  // empty: none
+  // How full its disks are: refuses what that forbids; told by readyz and doctor.
+  void set_disk(DiskState state);
+  [[nodiscard]] std::shared_ptr<const DiskState> disk() const { return disk_.load(); }
   // The first event that rebuilding the reveal counters at the next start needs.
   [[nodiscard]] std::uint64_t replay_from() const noexcept { return replay_from_; }
 
@@ -120,6 +123,7 @@ class Vault {
   std::unique_ptr<ClientCa> client_ca_;
   std::unique_ptr<Engine> engine_;
   base::Snapshot<std::string> log_fault_{std::make_shared<const std::string>()};
+  base::Snapshot<DiskState> disk_{std::make_shared<const DiskState>()};
   std::atomic<std::uint64_t> replay_from_ = 0;
   bool stopped_ = false;
 };
