@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "provisioning/auditor/month.h"
 #include "provisioning/auditor/prove.h"
 #include "provisioning/auditor/verify.h"
 #include "vault/base/result.h"
@@ -9,6 +10,8 @@
 namespace cardvault::auditor {
 namespace {
 
+constexpr const char* kAlso =
+    "folders that hold files which were moved out of DIR: those of closed months";
 constexpr const char* kExitCodes =
     "Exit codes: 0 verified; 1 not verified; 2 nothing could be checked.\n";
 
@@ -38,7 +41,8 @@ void add_commands(CLI::App& parent, const std::string& program,
   CLI::App& check =
       add(parent, "verify", "prove a published log unchanged, or name what was changed",
           "  " + program + " verify /srv/vault-log --key audit.vkey\n  " + program +
-              " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n");
+              " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n  " + program +
+              " verify /srv/vault-log --also /mnt/worm --key audit.vkey\n");
   const auto verifying = std::make_shared<VerifyOptions>();
   check.add_option("DIR", verifying->folder, "the published log: checkpoint and tile/")->required();
   check
@@ -48,6 +52,7 @@ void add_commands(CLI::App& parent, const std::string& program,
       .add_option("--against", verifying->against,
                   "a checkpoint of this log that was kept elsewhere, repeatable")
       ->take_all();
+  check.add_option("--also", verifying->also, kAlso)->take_all();
   check.add_option("--threads", verifying->threads, "how many (default: one per core)");
   check.callback([chosen, verifying] {
     chosen(guarded([verifying](const Terminal& terminal) { return verify(*verifying, terminal); }));
@@ -58,9 +63,24 @@ void add_commands(CLI::App& parent, const std::string& program,
   const auto proving = std::make_shared<ProveOptions>();
   evidence.add_option("DIR", proving->folder, "the published log")->required();
   evidence.add_option("INDEX", proving->record, "the event's number (seq)")->required();
+  evidence.add_option("--also", proving->also, kAlso)->take_all();
   evidence.add_option("--key", proving->key, "also check the checkpoint's signature");
   evidence.callback([chosen, proving] {
     chosen(guarded([proving](const Terminal& terminal) { return prove(*proving, terminal); }));
+  });
+
+  CLI::App& month =
+      add(parent, "month", "list the files of a closed month, which may be moved away",
+          "  " + program + " month /srv/vault-log 2026-11 > list\n" +
+              "  tar -C /srv/vault-log -cf - -T list | tar -C /mnt/worm -xf -\n  " + program +
+              " verify /mnt/worm/segment/2026-11 --also /mnt/worm --key audit.vkey\n" +
+              "  (cd /srv/vault-log && xargs rm -f) < list\n");
+  const auto listing = std::make_shared<MonthOptions>();
+  month.add_option("DIR", listing->folder, "the published log")->required();
+  month.add_option("MONTH", listing->month, "as in 2026-11")->required();
+  month.callback([chosen, listing] {
+    chosen(
+        guarded([listing](const Terminal& terminal) { return month_files(*listing, terminal); }));
   });
 }
 

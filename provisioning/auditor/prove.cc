@@ -16,7 +16,7 @@ int refuse(const Terminal& terminal, const std::string& what) {
 }  // namespace
 
 int prove(const ProveOptions& options, const Terminal& terminal) {
-  const PublishedLog log(options.folder);
+  const PublishedLog log(options.folder, options.also);
   const auto read = log.files();
   const auto note = read(std::string(audit::kCheckpointPath));
   const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "provisioning/auditor/terminal.h"
 
@@ -10,6 +11,7 @@ namespace cardvault::auditor {
 
 struct ProveOptions {
   std::string folder;
+  std::vector<std::string> also;  // further folders with files of the log
   std::string key;  // may be empty: the checkpoint's signature is then not checked here
   std::uint64_t record = 0;
 };

@@ -1,30 +1,23 @@
 #include "provisioning/auditor/published_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "vault/audit/checkpoint.h"
-#include "vault/audit/disk_log_files.h"
 
 namespace cardvault::auditor {
 
 using base::StartupError;
 
-PublishedLog::PublishedLog(const std::string& folder)
-    : folder_(folder), root_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (root_ < 0) throw StartupError(folder + ": " + std::strerror(errno));
-}
-
-PublishedLog::~PublishedLog() { ::close(root_); }
+PublishedLog::PublishedLog(const std::string& folder, const std::vector<std::string>& also)
+    : folder_(folder), own_({folder}), also_(also) {}
 
 audit::ReadFile PublishedLog::files() const {
-  return [root = root_](const std::string& path) { return audit::read_whole(root, path); };
+  return [this](const std::string& path) {
+    auto found = own_.read(path);
+    return found && !*found ? also_.read_tile(path) : std::move(found);
+  };
 }
 
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
@@ -32,7 +25,7 @@ audit::VerifierKey PublishedLog::key(const std::string& key) const {
   std::string text = std::filesystem::exists(key, ignored) ? read_file(key) : key;
   std::optional<audit::VerifierKey> parsed;
   if (text.starts_with("-----BEGIN")) {
-    const auto note = audit::read_whole(root_, std::string(audit::kCheckpointPath));
+    const auto note = own_.read(std::string(audit::kCheckpointPath));
     const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
     if (!checkpoint) {
       throw StartupError(folder_ + " has no checkpoint that says whose log it is");

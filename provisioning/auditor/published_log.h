@@ -3,7 +3,9 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "vault/audit/disk_log_files.h"
 #include "vault/audit/tile_reader.h"
 #include "vault/audit/verifier_key.h"
 
@@ -12,11 +14,9 @@ namespace cardvault::auditor {
 // Thread-safe after construction.
 class PublishedLog {
  public:
-  // Throws StartupError: no such folder.
-  explicit PublishedLog(const std::string& folder);
-  ~PublishedLog();
-  PublishedLog(const PublishedLog&) = delete;             // owns a descriptor
-  PublishedLog& operator=(const PublishedLog&) = delete;  // owns a descriptor
+  // What is not in `folder` is looked for in those of `also`: files of closed months that were
+  // moved away (docs/audit.md). Throws StartupError: no such folder.
+  explicit PublishedLog(const std::string& folder, const std::vector<std::string>& also = {});
 
   [[nodiscard]] audit::ReadFile files() const;
   // `key` is a verifier key, or a file that holds one or a PEM public key; the latter is taken to
@@ -25,7 +25,7 @@ class PublishedLog {
 
  private:
   std::string folder_;
-  int root_;
+  audit::FolderList own_, also_;
 };
 
 // A file's bytes. Throws StartupError.

@@ -93,13 +93,17 @@ void print_text(const audit::VerifyReport& report, const VerifyOptions& options,
     out << "events from " << base::format_time(report.first_ms) << " to "
         << base::format_time(report.last_ms) << '\n';
   }
+  for (const audit::EndorsedKey& next : report.successors) {
+    out << "key " << printable(next.key.text()) << ", endorsed in record " << next.record
+        << " by the one before\n";
+  }
   for (const std::string& one : options.against) out << "continues " << one << '\n';
 }
 
 }  // namespace
 
 int verify(const VerifyOptions& options, const Terminal& terminal) {
-  const PublishedLog log(options.folder);
+  const PublishedLog log(options.folder, options.also);
   const audit::VerifierKey key = log.key(options.key);
   std::vector<audit::KeptCheckpoint> older;
   for (const std::string& path : options.against) older.push_back({path, read_file(path)});

@@ -11,6 +11,7 @@ namespace cardvault::auditor {
 struct VerifyOptions {
   std::string folder;
   std::string key;                   // see PublishedLog::key()
+  std::vector<std::string> also;     // further folders with files of the log
   std::vector<std::string> against;  // files: checkpoints kept elsewhere
   unsigned threads = 0;              // 0: one per core
 };

@@ -64,6 +64,14 @@ OpenedCheckpoint open_checkpoint(std::string_view bytes, const VerifierKey& key)
   return opened;
 }
 
+OpenedCheckpoint open_checkpoint(std::string_view note, std::span<const VerifierKey> keys) {
+  OpenedCheckpoint opened = open_checkpoint(note, keys.front());
+  for (std::size_t i = 1; i < keys.size() && opened.trust == Trust::kOtherKey; ++i) {
+    opened = open_checkpoint(note, keys[i]);
+  }
+  return opened;
+}
+
 std::string default_origin(std::string_view token_label) {
   std::string origin = "cardvault.local/";
   for (const char c : token_label) origin += valid_key_name(std::string_view(&c, 1)) ? c : '-';

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,9 @@ struct OpenedCheckpoint {
   Checkpoint checkpoint;  // what it says; believe it when trust is kGood
 };
 [[nodiscard]] OpenedCheckpoint open_checkpoint(std::string_view note, const VerifierKey& key);
+// By any of a log's keys; at least one.
+[[nodiscard]] OpenedCheckpoint open_checkpoint(std::string_view note,
+                                               std::span<const VerifierKey> keys);
 
 // "cardvault.local/LABEL", with '-' for what an origin can't hold: the name of a vault's log until
 // it is given another one.

@@ -22,6 +22,7 @@ constexpr std::size_t kMostBytes = kTileWidth * (2 + kMaxEntryBytes) + 4096;
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kFolderMode = 0750;
 constexpr const char* kSuffix = ".new";
+constexpr std::string_view kTiles = "tile/";
 
 std::unexpected<base::Error> failure(const char* operation) {
   const int error = errno;
@@ -90,8 +91,42 @@ base::Result<std::optional<std::string>> read_whole(int root, const std::string&
   return result;
 }
 
-DiskLogFiles::DiskLogFiles(const std::string& folder)
-    : root_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+FolderList::FolderList(const std::vector<std::string>& folders) {
+  for (const std::string& folder : folders) {
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+      const std::string why = std::strerror(errno);
+      for (const int opened : roots_) ::close(opened);
+      throw base::StartupError(folder + ": " + why + ": is it mounted?");
+    }
+    roots_.push_back(fd);
+  }
+}
+
+FolderList::~FolderList() {
+  for (const int fd : roots_) ::close(fd);
+}
+
+base::Result<std::optional<std::string>> FolderList::read_tile(const std::string& path) const {
+  if (!path.starts_with(kTiles)) return std::nullopt;
+  return read(path);
+}
+
+base::Result<std::optional<std::string>> FolderList::read(const std::string& path) const {
+  const std::size_t last = last_.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < roots_.size(); ++i) {
+    const std::size_t at = (last + i) % roots_.size();
+    auto found = read_whole(roots_[at], path);
+    if (!found || *found) {
+      last_.store(at, std::memory_order_relaxed);
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+DiskLogFiles::DiskLogFiles(const std::string& folder, const std::vector<std::string>& closed)
+    : root_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), closed_(closed) {
   if (root_ < 0) {
     throw base::StartupError(
         "the published log's folder " + folder + ": " + std::strerror(errno) +
@@ -110,7 +145,8 @@ void DiskLogFiles::close_files() {
 }
 
 base::Result<std::optional<std::string>> DiskLogFiles::read(const std::string& path) {
-  return read_whole(root_, path);
+  auto found = read_whole(root_, path);
+  return found && !*found ? closed_.read_tile(path) : std::move(found);
 }
 
 base::Result<void> DiskLogFiles::make_folders(const std::string& path) {

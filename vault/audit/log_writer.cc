@@ -41,14 +41,6 @@ TileReader LogWriter::reader() const {
   return TileReader([this](const std::string& path) { return files_.read(path); }, size());
 }
 
-OpenedCheckpoint LogWriter::open_with_any_key(const std::string& note) const {
-  OpenedCheckpoint first = open_checkpoint(note, keys_.front());
-  for (std::size_t i = 1; i < keys_.size() && first.trust == Trust::kOtherKey; ++i) {
-    first = open_checkpoint(note, keys_[i]);
-  }
-  return first;
-}
-
 std::optional<std::string> LogWriter::open(std::span<const KeptCheckpoint> kept) {
   tree_ = {};
   note_.clear();
@@ -64,7 +56,7 @@ std::optional<std::string> LogWriter::open(std::span<const KeptCheckpoint> kept)
 }
 
 std::optional<std::string> LogWriter::load(const std::string& note) {
-  const OpenedCheckpoint opened = open_with_any_key(note);
+  const OpenedCheckpoint opened = open_checkpoint(note, keys_);
   if (opened.trust != Trust::kGood) return "its checkpoint " + fault_of(opened.trust);
   const TileReader reader([this](const std::string& path) { return files_.read(path); },
                           opened.checkpoint.size);
@@ -79,7 +71,7 @@ std::optional<std::string> LogWriter::load(const std::string& note) {
 }
 
 std::optional<std::string> LogWriter::prove(const KeptCheckpoint& kept) {
-  const OpenedCheckpoint opened = open_with_any_key(kept.note);
+  const OpenedCheckpoint opened = open_checkpoint(kept.note, keys_);
   if (opened.trust != Trust::kGood)
     return "the checkpoint " + kept.where + " " + fault_of(opened.trust);
   const Checkpoint& old = opened.checkpoint;

@@ -47,7 +47,6 @@ class LogWriter {
  private:
   [[nodiscard]] std::optional<std::string> load(const std::string& note);
   [[nodiscard]] std::optional<std::string> prove(const KeptCheckpoint& kept);
-  [[nodiscard]] OpenedCheckpoint open_with_any_key(const std::string& note) const;
 
   LogFiles& files_;
   const std::vector<VerifierKey> keys_;

@@ -22,8 +22,8 @@ std::optional<Finding> judge_checkpoint(const OpenedCheckpoint& opened, const Ve
     case Trust::kOtherKey:
       finding.fault = Fault::kForeignLog;
       finding.what =
-          "the checkpoint is signed by another key of this name: it is of another "
-          "vault, or this key is not its own";
+          "the checkpoint is signed by another key of this name, which the log's own keys "
+          "did not endorse in it: it is of another vault, or this key is not its own";
       break;
     case Trust::kOtherLog:
       finding.fault = Fault::kForeignLog;
@@ -53,26 +53,54 @@ std::optional<Finding> judge_past(const ReadFile& read, const Checkpoint& now,
                      ": some of its first " + std::to_string(old.size) + " records are other ones"};
 }
 
+// The given key and those that the log hands on to; these are looked for where one is needed.
+std::vector<VerifierKey> keys_for(const ReadFile& read, std::string_view note,
+                                  const VerifierKey& first,
+                                  const std::vector<KeptCheckpoint>& older,
+                                  Successors& successors) {
+  std::vector<VerifierKey> keys = {first};
+  const OpenedCheckpoint now = open_checkpoint(note, first);
+  if (now.trust == Trust::kOtherKey || std::ranges::any_of(older, [&](const KeptCheckpoint& one) {
+        return open_checkpoint(one.note, first).trust == Trust::kOtherKey;
+      })) {
+    successors = find_successors(LogView(read, now.checkpoint.size), first);
+    for (const EndorsedKey& next : successors.keys) keys.push_back(next.key);
+  }
+  return keys;
+}
+
 }  // namespace
 
 VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
                         const std::vector<KeptCheckpoint>& older, const WalkOptions& options) {
-  std::vector<Checkpoint> past;
-  for (const KeptCheckpoint& one : older) {
-    const OpenedCheckpoint opened = open_checkpoint(one.note, key);
-    if (const auto finding = judge_checkpoint(opened, key)) {
-      throw base::StartupError(one.where + " says nothing about this log: " + finding->what);
-    }
-    past.push_back(opened.checkpoint);
-  }
   const auto note = read(std::string(kCheckpointPath));
   if (!note || !*note) {
     throw base::StartupError(
         note ? "there is no checkpoint in the folder: is it the folder of a published log?"
              : "the checkpoint can't be read (errno " + std::to_string(note.error().number) + ")");
   }
-  const OpenedCheckpoint opened = open_checkpoint(**note, key);
-  VerifyReport report{.checkpoint = opened.checkpoint, .findings = {}};
+  VerifyReport report;
+  Successors successors;
+  const auto keys = keys_for(read, **note, key, older, successors);
+  report.successors = std::move(successors.keys);
+  std::vector<Checkpoint> past;
+  for (const KeptCheckpoint& one : older) {
+    const OpenedCheckpoint old = open_checkpoint(one.note, keys);
+    if (const auto finding = judge_checkpoint(old, key)) {
+      throw base::StartupError(one.where + " says nothing about this log: " + finding->what);
+    }
+    past.push_back(old.checkpoint);
+  }
+  const OpenedCheckpoint opened = open_checkpoint(**note, keys);
+  report.checkpoint = opened.checkpoint;
+  if (opened.trust == Trust::kOtherKey && successors.missing) {
+    report.findings.push_back(
+        {Fault::kMissing, successors.missing_record, *successors.missing, 0,
+         "the file is missing, and so it can't be known whether the log's keys endorsed the one "
+         "that signed the checkpoint: where files of closed months were moved away, name their "
+         "folder with --also"});
+    return report;
+  }
   if (auto finding = judge_checkpoint(opened, key)) {
     report.findings.push_back(std::move(*finding));
     return report;  // nothing in the folder is vouched for

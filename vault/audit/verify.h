@@ -7,6 +7,7 @@
 
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/finding.h"
+#include "vault/audit/key_chain.h"
 #include "vault/audit/log_writer.h"
 #include "vault/audit/verify_walk.h"
 
@@ -14,6 +15,7 @@ namespace cardvault::audit {
 
 struct VerifyReport {
   Checkpoint checkpoint;
+  std::vector<EndorsedKey> successors;  // of the given key, as far as they were needed
   // What is wrong, the first bad record's first; empty: the log is what its checkpoint signs, and
   // continues every checkpoint it was held against.
   std::vector<Finding> findings;
@@ -21,7 +23,9 @@ struct VerifyReport {
   std::int64_t first_ms = 0, last_ms = 0;
 };
 
-// `read` must be thread-safe; `older` are checkpoints of the past. Throws StartupError when nothing
+// `read` must be thread-safe; `key` is the log's first one, or any later: where a checkpoint is by
+// another, the keys that came after it are taken from the log (key_chain.h). `older` are
+// checkpoints of the past. Throws StartupError when nothing
 // can be said: there is no checkpoint, a file can't be read, an older checkpoint is not the log's.
 // While the log is being written it verifies as of the checkpoint read first.
 [[nodiscard]] VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,

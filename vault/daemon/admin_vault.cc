@@ -41,7 +41,8 @@ wire::AdminAnswer AdminService::status(const Call& call) {
 wire::AdminAnswer AdminService::audit_tail(const Call& call) {
   // Reading the log is one event per session (DESIGN section 7).
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  auto log = LogReader::open(vault_.store(), vault_.config().audit.dir);
+  auto log =
+      LogReader::open(vault_.store(), vault_.config().audit.dir, vault_.config().audit.closed);
   if (!log) return failed(log.error());
   const bool follow = call.argument("follow") == "true";
   std::uint64_t left = call.number("limit", 10);

@@ -8,10 +8,11 @@ namespace cardvault::daemon {
 using Lines = std::vector<store::LogLine>;
 
 base::Result<std::unique_ptr<LogReader>> LogReader::open(const store::SqliteStore& store,
-                                                         const std::string& published_dir) {
+                                                         const std::string& published_dir,
+                                                         const std::vector<std::string>& closed) {
   auto events = store.make_event_reader();
   if (!events) return std::unexpected(events.error());
-  return std::unique_ptr<LogReader>(new LogReader(std::move(*events), published_dir));
+  return std::unique_ptr<LogReader>(new LogReader(std::move(*events), published_dir, closed));
 }
 
 base::Result<Lines> LogReader::read(std::uint64_t from, std::size_t limit) {

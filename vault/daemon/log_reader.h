@@ -12,9 +12,11 @@ namespace cardvault::daemon {
 // Belongs to one thread.
 class LogReader {
  public:
-  // kStoreFailed. Throws StartupError when the published log's folder can't be opened.
+  // kStoreFailed. Throws StartupError when the published log's folder, or one of those that files
+  // of closed months were moved to, can't be opened.
   [[nodiscard]] static base::Result<std::unique_ptr<LogReader>> open(
-      const store::SqliteStore& store, const std::string& published_dir);
+      const store::SqliteStore& store, const std::string& published_dir,
+      const std::vector<std::string>& closed);
 
   // Up to `limit` consecutive lines from `from` on; empty at the end. kStoreFailed, kRecordDamaged,
   // kNotFound: a file of the published log is missing.
@@ -22,8 +24,9 @@ class LogReader {
                                                                std::size_t limit);
 
  private:
-  LogReader(std::unique_ptr<store::EventReader> events, const std::string& dir)
-      : events_(std::move(events)), files_(dir) {}
+  LogReader(std::unique_ptr<store::EventReader> events, const std::string& dir,
+            const std::vector<std::string>& closed)
+      : events_(std::move(events)), files_(dir, closed) {}
   [[nodiscard]] base::Result<std::vector<store::LogLine>> read_published(std::uint64_t from,
                                                                          std::size_t limit);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "vault/base/log.h"
@@ -24,6 +25,8 @@ constexpr std::uint64_t kBatch = 16384;   // events
 constexpr std::uint64_t kTicksToForget = 16, kForgottenAtLeast = 4096;
 constexpr unsigned kGapLooks = 5;       // a reader may miss a group that was just committed
 constexpr std::size_t kNoteOffset = 8;  // of kPublishedValue
+// The named value that holds the verifier key of every audit-sign there was, a line each.
+constexpr std::string_view kKeysValue = "audit_keys";
 
 bool by_hsm(const base::Error& error) {
   return error.code == Code::kHsmUnavailable || error.code == Code::kHsmPinRefused;
@@ -31,7 +34,8 @@ bool by_hsm(const base::Error& error) {
 
 }  // namespace
 
-Publisher::Publisher(Vault& vault) : vault_(vault), files_(vault.config().audit.dir) {
+Publisher::Publisher(Vault& vault)
+    : vault_(vault), files_(vault.config().audit.dir, vault.config().audit.closed) {
   open_ = open();
   thread_ = std::thread([this] { run(); });
 }
@@ -62,11 +66,15 @@ void Publisher::run() {
         (!open_ || failing_ || vault_.store().next_seq() < writer_->size() + kBatch)) {
       continue;
     }
-    if (!open_) open_ = open();
+    // Once another audit-sign is active it signs, as after a start.
+    if (!open_ || signer_ != vault_.services().keys.get(core::KeyPurpose::kAuditSign)) {
+      open_ = open();
+    }
     // Without a signature nothing can be finished.
     if (!open_ || (failing_ && vault_.token().state() != hsm::HsmState::kReady)) continue;
     // Once, unless much waits: what is committed meanwhile is for the next time.
     publish_while(kBatch);
+    if (open_ && !failing_) watch_month();
   }
 }
 
@@ -81,16 +89,46 @@ std::optional<std::vector<audit::VerifierKey>> Publisher::keys() {
     if (!key && version == active.version) return std::nullopt;
     if (key) keys.emplace_back(origin, std::move(*key));
   }
+  for (audit::VerifierKey& key : remember(keys, origin)) keys.push_back(std::move(key));
   return keys;
+}
+
+std::vector<audit::VerifierKey> Publisher::remember(const std::vector<audit::VerifierKey>& keys,
+                                                    const std::string& origin) {
+  std::vector<audit::VerifierKey> gone;
+  const auto reader = vault_.store().make_reader();
+  if (!reader) return gone;
+  const auto value = (*reader)->value(kKeysValue);
+  if (!value) return gone;
+  std::istringstream known(*value ? std::string((*value)->begin(), (*value)->end()) : "");
+  std::set<std::string> texts;
+  for (std::string text; std::getline(known, text);) texts.insert(text);
+  for (const std::string& text : texts) {
+    auto key = audit::VerifierKey::parse(text);
+    const bool present = std::ranges::any_of(
+        keys, [&](const audit::VerifierKey& one) { return one.text() == text; });
+    if (key && !present && key->name() == origin) gone.push_back(std::move(*key));
+  }
+  std::string all;
+  const std::size_t before = texts.size();
+  for (const audit::VerifierKey& key : keys) texts.insert(key.text());
+  if (texts.size() == before) return gone;
+  for (const std::string& text : texts) all += text + "\n";
+  // Where this fails it is done at the next start: no key is destroyed on the day it is retired.
+  static_cast<void>(vault_.commit([&](core::Transaction& tx, core::EventSink&) {
+    return tx.put_value(kKeysValue, base::as_bytes(all));
+  }));
+  return gone;
 }
 
 bool Publisher::open() {
   auto known = keys();
   if (!known) return false;  // the HSM is away; until it is back there is nothing to protect
-  const core::KeyRef active = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
-  writer_.emplace(files_, std::move(*known), [this, active](std::string_view text) {
-    return vault_.token().sign(active, base::as_bytes(text));
+  signer_ = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
+  writer_.emplace(files_, std::move(*known), [this](std::string_view text) {
+    return vault_.token().sign(signer_, base::as_bytes(text));
   });
+  months_.emplace(files_, *writer_);
   if (auto why = find_fault()) {
     seal(std::move(*why));
     return false;
@@ -196,7 +234,7 @@ bool Publisher::publish() {
   std::vector<std::string> entries;
   entries.reserve(lines->size());
   for (store::LogLine& line : *lines) entries.push_back(std::move(line.json));
-  if (const auto done = writer_->publish(entries); !done) {
+  if (const auto done = months_->publish(entries); !done) {
     failed(done.error());
     return false;
   }
@@ -215,6 +253,16 @@ void Publisher::failed(const base::Error& error) {
   if (by_hsm(error)) return;  // which has an alarm of its own
   vault_.alarm("log_unpublished",
                {{"call", error.operation}, {"errno", std::to_string(error.number)}});
+}
+
+// A month without further events ends with an event too, so that it can be closed.
+void Publisher::watch_month() {
+  if (writer_->size() == 0 || vault_.store().next_seq() > writer_->size()) return;
+  const auto month = months_->month();
+  if (!month || month->empty() || audit::month_of(vault_.clock().now_ms()) <= *month) return;
+  core::Event event = vault_.system_event("log.month");
+  event.details = {{"ended", *month}};
+  vault_.announce({std::move(event)});
 }
 
 void Publisher::forget() {

@@ -11,6 +11,7 @@
 
 #include "vault/audit/disk_log_files.h"
 #include "vault/audit/log_writer.h"
+#include "vault/audit/segments.h"
 #include "vault/daemon/vault.h"
 
 namespace cardvault::daemon {
@@ -35,6 +36,9 @@ class Publisher {
   // True when the log is open: then, or from before.
   [[nodiscard]] bool open();
   [[nodiscard]] std::optional<std::vector<audit::VerifierKey>> keys();
+  // Remembers the keys, which the token has not for ever, and returns those that it had.
+  [[nodiscard]] std::vector<audit::VerifierKey> remember(
+      const std::vector<audit::VerifierKey>& keys, const std::string& origin);
   [[nodiscard]] std::optional<std::string> find_fault();
   [[nodiscard]] std::optional<std::string> compare_with_databases();
   [[nodiscard]] std::optional<std::string> find_gap(std::uint64_t next);
@@ -42,6 +46,7 @@ class Publisher {
   [[nodiscard]] bool publish();
   // Batches, until fewer than `least` events wait.
   void publish_while(std::uint64_t least);
+  void watch_month();
   void forget();
   [[nodiscard]] bool note(std::uint64_t below);
   void seal(std::string why);
@@ -51,6 +56,8 @@ class Publisher {
   audit::DiskLogFiles files_;
   std::unique_ptr<store::EventReader> events_;
   std::optional<audit::LogWriter> writer_;
+  std::optional<audit::MonthlyLog> months_;
+  core::KeyRef signer_;
   bool open_ = false;
   bool failing_ = false;         // files can't be written
   std::uint64_t noted_ = 0;      // events below may be deleted: the database says so

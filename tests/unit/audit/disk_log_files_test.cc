@@ -136,6 +136,21 @@ TEST_F(DiskFiles, AMissingFolderIsNamed) {
   EXPECT_THROW(DiskLogFiles((dir / "nowhere").string()), base::StartupError);
 }
 
+TEST_F(DiskFiles, ClosedFoldersHaveTheTilesThatWereMovedAway) {
+  const fs::path live = dir / "live", one = dir / "one", two = dir / "two";
+  for (const fs::path& folder : {live, one, two}) fs::create_directories(folder / "tile" / "0");
+  std::ofstream(one / "tile/0/000") << "first";
+  std::ofstream(two / "tile/0/001") << "second";
+  std::ofstream(two / "checkpoint") << "an old one";
+  DiskLogFiles files(live, {one, two});
+  ASSERT_TRUE(files.put("tile/0/001", "live"));
+  EXPECT_EQ(files.read("tile/0/000").value(), "first");
+  EXPECT_EQ(files.read("tile/0/001").value(), "live");
+  EXPECT_EQ(files.read("tile/0/002").value(), std::nullopt);
+  EXPECT_EQ(files.read("checkpoint").value(), std::nullopt);
+  EXPECT_THROW(DiskLogFiles(live, {one, dir / "not mounted"}), base::StartupError);
+}
+
 TEST_F(DiskFiles, HoldsAWholeLog) {
   TestKey key;
   DiskLogFiles files(dir);
