@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kTilesOfJob = 32;
 constexpr std::size_t kJobsOfThread = 4;     // that wait
 constexpr unsigned kDiagnosesOfJob = 2;      // the first of them may be the log's first fault
-constexpr std::size_t kMostFindings = 1000;  // kept, of each job's a few
+constexpr std::size_t kMostFindings = 1000;  // then the log is known to be damaged
 
 // Consecutive tiles of level 0, with what is known of them.
 struct Job {
@@ -84,6 +84,8 @@ class Sequel {
     }
   }
 
+  [[nodiscard]] bool full() const noexcept { return findings_.size() >= kMostFindings; }
+
  private:
   void append(Outcome outcome) {
     report_.records += outcome.records;
@@ -107,7 +109,7 @@ class Sequel {
     report_.last_ms = trail.last_ms;
   }
   void keep(Finding finding) {
-    if (findings_.size() < kMostFindings) findings_.push_back(std::move(finding));
+    if (!full()) findings_.push_back(std::move(finding));
   }
 
   WalkReport& report_;
@@ -139,6 +141,11 @@ class Crew {
     job.number = added_++;
     jobs_.push_back(std::move(job));
     work_.notify_one();
+  }
+  // So much was found that nothing more needs to be looked at.
+  [[nodiscard]] bool satisfied() {
+    const std::scoped_lock lock(mutex_);
+    return sequel_.full();
   }
   // When all is done. Throws what a thread threw.
   void finish() {
@@ -221,6 +228,8 @@ class Descent {
   // `first`: number of the tile's first hash at its level, which is that of a tile below it.
   void go_below(unsigned level, std::uint64_t first, const JudgedTile& tile) {
     for (std::size_t i = 0; i < tile.hashes.size(); ++i) {
+      // A checkpoint may claim more records than there will ever be files.
+      if (findings_.size() >= kMostFindings || crew_.satisfied()) return;
       const std::uint64_t below = first + i;
       if (level == 1) {
         add(below, tile.hashes[i], tile.trusted);

@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""`audit verify` on what no vault has published: logs made by specification, with files that were
+truncated, swapped, duplicated or are another log's, events dated in the future, sizes that no log has,
+a folder that is written meanwhile, and logs larger than the memory it is given."""
+
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import tempfile
+import threading
+import unittest
+
+from log_maker import LogMaker, event_line, place
+from vault_fixture import PROGRAMS
+
+AUDIT = os.path.join(PROGRAMS, "cardvault-audit")
+BENCH = os.path.join(PROGRAMS, "tests", "bench", "cardvault-audit-bench")
+RECORDS = 700
+# Of address space, most of it libraries and stacks. The logs are of 14 and 70 MB.
+MEMORY, SIZES = 160 << 20, (40_000, 200_000)
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        held = tempfile.TemporaryDirectory(prefix="cardvault-bad-log-")
+        cls.addClassCleanup(held.cleanup)
+        cls.folder = held.name
+        cls.good = os.path.join(held.name, "good")
+        cls.log = LogMaker(cls.good)
+        cls.log.append([event_line(i, resource=f"tok_{i}") for i in range(RECORDS)])
+        cls.other = LogMaker(os.path.join(held.name, "other"))
+        cls.other.append([event_line(i, resource=f"tok_{i + 1}") for i in range(RECORDS)])
+
+    def copy(self):
+        copy = os.path.join(self.folder, "copy")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.good, copy)
+        return copy
+
+    def verify(self, folder, *options, key=None, limit=None):
+        """(exit code, names of what was found, what was said on standard error)"""
+        before = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        done = subprocess.run(
+            [AUDIT, "--json", "verify", folder, "--key", key or self.log.vkey, *options],
+            capture_output=True, text=True, timeout=60, preexec_fn=before)
+        found = json.loads(done.stdout)["findings"] if done.stdout else []
+        return done.returncode, [f["fault"] for f in found], done.stderr
+
+    def assert_found(self, folder, *names, **options):
+        code, found, said = self.verify(folder, **options)
+        self.assertEqual(code, 1, said)
+        self.assertIn(found[0], names)
+
+    def test_a_log_made_by_specification_verifies(self):
+        self.assertEqual(self.verify(self.good)[0], 0)
+        self.assertEqual(self.verify(self.good, "--against", os.path.join(self.good, "checkpoint"))[0], 0)
+
+    def test_files_of_another_log(self):
+        for kind, index, width in (("entries", 1, 256), ("entries", 2, 188), ("0", 1, 256), ("0", 2, 188),
+                                   ("1", 0, 2)):
+            with self.subTest(kind=kind, index=index):
+                copy = self.copy()
+                shutil.copy(place(self.other.folder, kind, index, width), place(copy, kind, index, width))
+                self.assert_found(copy, "flipped", "rewritten", "inserted", "missing", "reordered")
+
+    def test_swapped_duplicated_and_truncated_files(self):
+        one, two = ((kind, n, 256) for n in (0, 1) for kind in ("entries",))
+        copy = self.copy()
+        shutil.copy(place(self.good, *one), place(copy, *two))
+        shutil.copy(place(self.good, *two), place(copy, *one))
+        self.assert_found(copy, "reordered")
+        copy = self.copy()
+        shutil.copy(place(self.good, *one), place(copy, *two))
+        self.assert_found(copy, "duplicated", "reordered")
+        for size in (0, 1, 31, 5000):
+            copy = self.copy()
+            os.truncate(place(copy, *two), size)
+            self.assert_found(copy, "truncated", "missing")
+
+    def test_another_key_and_another_logs_checkpoint(self):
+        self.assert_found(self.good, "foreign log", key=self.other.vkey)
+        same_name = LogMaker(os.path.join(self.folder, "unused"), self.log.name)
+        self.assert_found(self.good, "foreign log", "forged signature", key=same_name.vkey)
+        code, _, said = self.verify(self.good, "--against", os.path.join(self.other.folder, "checkpoint"))
+        self.assertEqual(code, 2)
+        self.assertIn("says nothing about this log", said)
+
+    def test_events_dated_in_the_future(self):
+        log = LogMaker(os.path.join(self.folder, "future"))
+        log.append([event_line(0), event_line(1, time="2199-01-01T00:00:00.000Z")])
+        code, found, said = self.verify(log.folder, key=log.vkey)
+        self.assertEqual((code, found), (0, []))
+        self.assertIn("2199-01-01T00:00:00.000Z, in the future", said)
+        log.append([event_line(2)])
+        self.assert_found(log.folder, "malformed", key=log.vkey)
+
+    def test_signed_nonsense(self):
+        for name, entry in (("not JSON", b"nonsense"), ("empty", b""), ("wrong number", event_line(9)),
+                            ("spaces", event_line(1).replace(b":", b": ")), ("bytes", b"\xff\0" * 9000)):
+            with self.subTest(name=name):
+                log = LogMaker(os.path.join(self.folder, "nonsense-" + name.replace(" ", "-")))
+                log.append([event_line(0), entry, event_line(2)])
+                self.assert_found(log.folder, "malformed", "inserted", "missing", key=log.vkey)
+
+    def test_sizes_that_no_log_has(self):
+        copy = self.copy()
+        signer = LogMaker(copy)
+        for size in (RECORDS + 1, 10**6, 2**40, 2**62, 2**64 - 1):
+            with self.subTest(size=size):
+                signer.sign(size, bytes(32))
+                self.assert_found(copy, "truncated", "flipped", "rewritten", key=signer.vkey, limit=MEMORY)
+        signer.sign(0, bytes(32))
+        self.assertNotEqual(self.verify(copy, key=signer.vkey)[0], 0)
+
+    def test_random_bytes_for_any_file(self):
+        chance = random.Random(7)
+        files = [os.path.join(at, name) for at, _, names in os.walk(self.good) for name in names]
+        for path in files:
+            copy = self.copy()
+            target = os.path.join(copy, os.path.relpath(path, self.good))
+            with open(target, "wb") as file:
+                file.write(chance.randbytes(os.path.getsize(path)))
+            with self.subTest(path=path):
+                self.assertEqual(self.verify(copy)[0], 1)
+
+    def test_a_folder_that_is_written_meanwhile(self):
+        log = LogMaker(os.path.join(self.folder, "growing"))
+        log.append([event_line(i) for i in range(200)])
+        done = threading.Event()
+
+        def grow():
+            while not done.is_set():
+                size = len(log.entries)
+                log.append([event_line(size + i) for i in range(37)])
+
+        writer = threading.Thread(target=grow)
+        writer.start()
+        try:
+            for _ in range(10):
+                code, found, said = self.verify(log.folder, key=log.vkey)
+                self.assertEqual((code, found), (0, []), said)
+        finally:
+            done.set()
+            writer.join()
+        self.assertGreater(len(log.entries), 256)
+
+    def test_memory_does_not_grow_with_the_log(self):
+        for records in SIZES:
+            with self.subTest(records=records), tempfile.TemporaryDirectory() as folder:
+                subprocess.run([BENCH, "make", folder, str(records)], timeout=300, check=True)
+                code, found, said = self.verify(os.path.join(folder, "audit"), "--threads", "2",
+                                                key=os.path.join(folder, "audit.vkey"), limit=MEMORY)
+                self.assertEqual((code, found), (0, []), said)
+
+
+if __name__ == "__main__":
+    unittest.main()

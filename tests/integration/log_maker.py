@@ -1,0 +1,77 @@
+"""Makes a published log by its specifications alone (RFC 6962, C2SP tlog-tiles, signed-note), with a key
+of its own: so that a test can sign what no vault would."""
+
+import base64
+import hashlib
+import os
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from audit_page import leaf_hash, tree_root
+
+WIDTH = 256
+
+
+def event_line(seq, time="2026-11-22T06:30:00.000Z", **fields):
+    text = f'{{"seq":{seq},"time":"{time}","actor":"system","op":"start","outcome":"ok"'
+    return (text + "".join(f',"{name}":"{value}"' for name, value in fields.items()) + "}").encode()
+
+
+def place(folder, kind, index, width):
+    name = f"{index % 1000:03d}"
+    while index >= 1000:
+        index //= 1000
+        name = f"x{index % 1000:03d}/{name}"
+    path = os.path.join(folder, "tile", kind, name)
+    return path if width == WIDTH else os.path.join(path + ".p", str(width))
+
+
+class LogMaker:
+    def __init__(self, folder, name="made.example/log"):
+        self.folder, self.name, self.entries = folder, name, []
+        self.key = ed25519.Ed25519PrivateKey.generate()
+        public = b"\x01" + self.key.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.key_id = hashlib.sha256(name.encode() + b"\n" + public).digest()[:4]
+        self.vkey = f"{name}+{self.key_id.hex()}+{base64.b64encode(public).decode()}"
+
+    def write(self, path, data):
+        """As a whole, as a vault does."""
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "wb") as file:
+            file.write(data)
+        os.rename(path + ".new", path)
+
+    def sign(self, size, root):
+        text = f"{self.name}\n{size}\n{base64.b64encode(root).decode()}\n"
+        signature = base64.b64encode(self.key_id + self.key.sign(text.encode())).decode()
+        self.write(os.path.join(self.folder, "checkpoint"),
+                   f"{text}\n\u2014 {self.name} {signature}\n".encode())
+
+    def append(self, entries):
+        """Publishes more of them: bundles and tiles, then the checkpoint."""
+        before = len(self.entries)
+        self.entries += entries
+        bundle = [len(e).to_bytes(2, "big") + e for e in self.entries]
+        hashes = [leaf_hash(e) for e in self.entries]
+        root = tree_root(hashes)
+        for level in range(8):
+            if not hashes:
+                break
+            for first in range(before // WIDTH * WIDTH, len(hashes), WIDTH):
+                part = hashes[first:first + WIDTH]
+                if level == 0:
+                    self.write(place(self.folder, "entries", first // WIDTH, len(part)),
+                               b"".join(bundle[first:first + WIDTH]))
+                self.write(place(self.folder, str(level), first // WIDTH, len(part)), b"".join(part))
+            full = len(hashes) // WIDTH
+            hashes = [tree_root(hashes[n * WIDTH:(n + 1) * WIDTH]) for n in range(full)]
+            before //= WIDTH
+        self.sign(len(self.entries), root)
+
+
+def root_of(entries):
+    return tree_root([leaf_hash(e) for e in entries])
+
+
