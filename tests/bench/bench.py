@@ -7,7 +7,7 @@ run on one machine, as ratios. Prints a table, or with --format json an array of
 
 An op is a card (each item of a batch counts), a connection for "handshake"; latencies are of whole
 requests. Rows named "..._open" ran on a fixed schedule and count from the due time; all others are
-closed loops. daemon_cpu_us_per_op is cardvaultd's and the gates' user and system time. "raw_..." rows
+closed loops. The last rows are of verifying a published log. daemon_cpu_us_per_op is cardvaultd's and the gates' user and system time. "raw_..." rows
 are one thread calling the module; "sync" is one append and fdatasync.
 """
 
@@ -79,6 +79,9 @@ TARGETS = [
     ("new mTLS connections/s", ("handshake", 16, 1), "ops_per_s", ">=", 1000),
     ("gate memory per idle connection (bytes)", ("idle", None, 1), "gate_bytes", "<=", 30000),
 ]
+
+
+MIN_VERIFIED = 1_000_000  # records of a log, for a second of one core
 
 
 def say(text):
@@ -208,6 +211,15 @@ class Bench:
                         against, "--samples", 100000, *options, env=os.environ | environment)
             self.timings.append(found | {"leak_us": control})
 
+    def log(self):
+        """How fast a published log is verified, and with how much memory."""
+        say("making and verifying a log")
+        with tempfile.TemporaryDirectory(prefix="cardvault-bench-") as folder:
+            subprocess.run([os.path.join(PROGRAMS, "cardvault-audit-bench"), "make", folder,
+                            "200000" if self.quick else "1000000"], check=True)
+            self.verified = [{"name": "audit_verify"} | each
+                             for each in run("cardvault-audit-bench", "verify", folder)]
+
     def find(self, name, connections, batch):
         for each in self.rows:
             if (each["name"], each["batch"]) == (name, batch) and connections in (None, each["connections"]):
@@ -237,6 +249,11 @@ class Bench:
             met = value >= bound if sense == ">=" else value <= bound
             shown = f"{value:.2f}" if bound < 100 else f"{value:.0f}"
             print(f"{what:<42}{shown:>9}   target {sense} {bound:<7}{'' if met else ' MISSED'}")
+        for found in self.verified:
+            rate = found["events_per_cpu_s"]
+            print(f"verifying a log of {found['events']} events, {found['threads']} threads: "
+                  f"{found['events_per_s']} events/s, {rate} per second of CPU, {found['peak_mb']} MB, "
+                  f"target >= {MIN_VERIFIED}{'' if rate >= MIN_VERIFIED else ' MISSED'}")
         for found in self.timings:
             leaky = found["leak_us"] != 0
             what = f"time of otp/verify, wrong code against {found['against']}{', leaky control' if leaky else ''}"
@@ -254,8 +271,9 @@ def main():
     vault = vault_fixture.shared(SETTINGS)
     bench = Bench(vault, options.quick)
     bench.everything()
+    bench.log()
     if options.format == "json":
-        print("[" + ",\n ".join(json.dumps(each) for each in bench.rows) + "]")
+        print("[" + ",\n ".join(json.dumps(each) for each in bench.rows + bench.verified) + "]")
     else:
         bench.print_table()
 
