@@ -1,5 +1,7 @@
 #include "provisioning/ceremony_delivery.h"
 
+#include <algorithm>
+
 #include "provisioning/custody/qr_code.h"
 #include "provisioning/custody/share_file.h"
 #include "provisioning/custody/share_text.h"
@@ -13,14 +15,28 @@ namespace {
 using custody::Share;
 using custody::Terminal;
 
+constexpr unsigned kRowsOfText = 10;  // heading, lines, question
+
 void show(Terminal& terminal, const std::string& name, const Share& share,
           const DeliveryRules& rules) {
   terminal.open_screen();
   if (!rules.banner.empty()) terminal.say(rules.banner);
-  terminal.say(name + ": " + custody::describe(share.label) + "\n");
+  std::string heading = name + ": " + custody::describe(share.label);
+  if (const auto at = heading.find(", vault "); at != std::string::npos) {
+    heading.replace(at, 2, ",\n");  // 80 columns hold it then
+  }
+  terminal.say(heading + "\n");
   for (const base::SecretText& line : custody::share_lines(share)) terminal.say(line.expose());
   terminal.say("");
-  terminal.say(custody::qr_code(custody::share_in_one_line(share).expose()).expose());
+  // Of a screen that scrolls, the heading and the lines would be lost.
+  const base::SecretText code = custody::qr_code(custody::share_in_one_line(share).expose());
+  const auto picture = static_cast<unsigned>(std::ranges::count(code.expose(), '\n')) + 1;
+  if (terminal.rows() >= picture + kRowsOfText) {
+    terminal.say(code.expose());
+  } else {
+    terminal.say("(A window of " + std::to_string(picture + kRowsOfText) +
+                 " lines shows it as a QR code as well.)");
+  }
   static_cast<void>(terminal.ask("Write down the heading and the four lines, then press Enter"));
   terminal.close_screen();
 }

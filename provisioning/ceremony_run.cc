@@ -10,6 +10,7 @@
 #include "provisioning/custody/wrapped_keys.h"
 #include "provisioning/private_file.h"
 #include "vault/base/check.h"
+#include "vault/base/clock.h"
 #include "vault/custody/medium.h"
 #include "vault/custody/share_register.h"
 
@@ -102,11 +103,15 @@ void Ceremony::go_on() {
                         "…). Go on with the old plan, or move " + stage_ +
                         " away and begin anew: then every share given out so far is void");
   }
-  if (!done("end")) journal_->add("resumed", {{"operator", login_name()}});
-  terminal_.say("This ceremony was broken off at " +
-                (so_far.entries.empty() ? std::string("its beginning")
-                                        : "\"" + so_far.entries.back().verb + "\"") +
+  const auto& entries = so_far.entries;
+  const auto last = std::find_if(entries.rbegin(), entries.rend(),
+                                 [](const auto& entry) { return entry.verb != "resumed"; });
+  terminal_.say("This ceremony was broken off after " +
+                (last == entries.rend()
+                     ? std::string("its beginning")
+                     : "\"" + last->verb + "\" at " + base::format_time(last->time_ms)) +
                 "; it goes on from there.");
+  if (!done("end")) journal_->add("resumed", {{"operator", login_name()}});
 }
 
 void Ceremony::sign_plan() {

@@ -82,7 +82,8 @@ ExitCode refuse_leaving(const Context& /*context*/, const std::string& path,
           " go on rebuilding the same secrets, whatever is resharded.\nNew secrets are needed: "
           "hold a ceremony of a plan without " +
           name +
-          " for a new token, bring the keys over, and destroy the old token and every backup "
+          " for a new token, restore the backup onto it, and destroy the old token and every "
+          "backup "
           "under the old backup key");
 }
 

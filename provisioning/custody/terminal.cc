@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -110,6 +111,7 @@ base::SecretText Terminal::read_line() {
 }
 
 std::string Terminal::ask(std::string_view question, std::string_view preset) {
+  set_echo(fd_, before_, true);
   write_all(question);
   if (!preset.empty()) write_all(" [" + std::string(preset) + "]");
   write_all(": ");
@@ -121,9 +123,9 @@ base::SecretText Terminal::ask_secret(std::string_view question) {
   set_echo(fd_, before_, false);
   write_all(question);
   write_all(": ");
-  base::SecretText answer = read_line();
-  set_echo(fd_, before_, true);
-  return answer;
+  // Without echo until the next question: whoever types a secret twice, because a key takes its
+  // time to open, doesn't show it.
+  return read_line();
 }
 
 bool Terminal::says_yes(std::string_view question) {
@@ -134,6 +136,12 @@ void Terminal::demand_yes(std::string_view question) {
   if (!says_yes(question)) {
     throw Declined("not confirmed with exactly \"Yes\": " + std::string(question));
   }
+}
+
+unsigned Terminal::rows() const {
+  constexpr unsigned kUsual = 24;
+  winsize size{};
+  return ::ioctl(fd_, TIOCGWINSZ, &size) == 0 && size.ws_row != 0 ? size.ws_row : kUsual;
 }
 
 void Terminal::open_screen() {

@@ -47,7 +47,9 @@ class Terminal {
   // A yes or no that decides nothing dangerous: true for exactly "Yes".
   [[nodiscard]] bool says_yes(std::string_view question);
 
-  // From here to hide() everything said is on the alternate screen.
+  // How many lines it shows; 24 when it doesn't say.
+  [[nodiscard]] unsigned rows() const;
+  // From here to close_screen() everything said is on the alternate screen.
   void open_screen();
   void close_screen();
 

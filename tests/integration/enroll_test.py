@@ -14,7 +14,7 @@ import unittest
 import certificates
 import vault_fixture
 
-CLIENTS = ("app", "renewer", "leaver", "kinds", "greedy", "pinned", "mover", "outsider", "forger", "late")
+CLIENTS = ("app", "renewer", "leaver", "kinds", "greedy", "pinned", "mover", "outsider", "forger", "late", "stuck")
 KEYS = {
     "p256": ("EC", "ec_paramgen_curve:P-256"),
     "p384": ("EC", "ec_paramgen_curve:P-384"),
@@ -290,6 +290,24 @@ class Enroll(unittest.TestCase):
         self.assertTrue(wait_for(cut, 5))
         self.refused("leaver", self.request("leaver2"), "revoked for good")
         self.assertEqual(self.whoami(other).status, 200)
+
+    def test_a_list_that_can_not_be_written_is_tried_again_and_alarmed(self):
+        first = self.new("stuck", "stuck1")
+        self.new("stuck", "stuck2")
+        old, new = self.live("stuck1"), self.live("stuck2")
+        os.mkdir(self.ca_file() + ".new")  # where the next one would be made
+        try:
+            done = self.vault.tool("client", "revoke", "stuck", "--serial", first)
+            self.assertIn("can't be written yet", done.stderr)
+            self.assertTrue(wait_for(lambda: "client_list_unpublished" in
+                                     [e["outcome"] for e in self.vault.events() if e["op"] == "alarm"], 15))
+        finally:
+            os.rmdir(self.ca_file() + ".new")
+
+        def ended():
+            return self.whoami(old).status == 403
+        self.assertTrue(wait_for(ended, 20))
+        self.assertEqual(self.whoami(new).status, 200)
 
     # --- the CA's life ---
 

@@ -198,8 +198,8 @@ base::Result<void> ClientCa::changed() {
   auto done = reread();
   if (done) done = publish();
   if (!done) {
-    waiting_ = true;
-    pause_s_ = 1;
+    looked_ms_ = 0;  // the next tick tries again, and raises the alarm
+    pause_s_ = 0;
   }
   return done;
 }
