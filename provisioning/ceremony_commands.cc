@@ -3,6 +3,7 @@
 
 #include "provisioning/ceremony.h"
 #include "provisioning/ceremony_actions.h"
+#include "provisioning/ceremony_leaving.h"
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/commands.h"
 
@@ -99,7 +100,7 @@ void add_share(CLI::App& app, Chosen& chosen) {
   add("drill", "prove that a share is still good, without rebuilding anything", drill_share);
   add_reshare(share, chosen);
 
-  CLI::App& leave = command(share, "leave", "what to do when a custodian leaves",
+  CLI::App& leave = command(share, "leave", "record that a custodian left; what to do then",
                             "  cardvault share leave anna --transcript transcript.1");
   struct Leave {
     std::string name, path;
@@ -109,7 +110,7 @@ void add_share(CLI::App& app, Chosen& chosen) {
   leave.add_option("--transcript", who->path, "the newest one")->required();
   leave.callback([&chosen, who] {
     chosen = [who](const Context& context) {
-      return refuse_leaving(context, who->path, who->name);
+      return record_leaving(context, who->path, who->name);
     };
   });
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "provisioning/ceremony_delivery.h"
+#include "provisioning/ceremony_leaving.h"
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/custody/transcript_check.h"
 #include "vault/base/clock.h"
@@ -34,6 +35,14 @@ class Reshare {
     if (!custody::all_good(custody::check_transcript(old_))) {
       throw ToolError(ExitCode::kRefused,
                       options.transcript + " does not hold: see `cardvault ceremony verify`");
+    }
+    for (const Left& one : who_left(path_, old_)) {
+      throw ToolError(
+          ExitCode::kRefused,
+          one.name + " left on " + base::format_time(one.time_ms).substr(0, 10) +
+              ": new shares of the same secret change nothing about what they know. See "
+              "`cardvault share leave " +
+              one.name + "`");
     }
     current_ = shares_.current(secret_);
     if (current_.empty()) {

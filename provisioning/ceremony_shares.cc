@@ -7,6 +7,7 @@
 #include <map>
 
 #include "provisioning/ceremony_desk.h"
+#include "provisioning/ceremony_leaving.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
 #include "vault/custody/lines.h"
@@ -63,30 +64,6 @@ ExitCode list_shares(const Context& context, const std::string& path) {
   return ExitCode::kDone;
 }
 
-ExitCode refuse_leaving(const Context& /*context*/, const std::string& path,
-                        const std::string& name) {
-  const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
-  std::string secrets;
-  for (const custody::SecretName secret : custody::kAllSecrets) {
-    for (const auto& share : custody::ShareRegister(transcript).current(secret)) {
-      if (share.custodian != name) continue;
-      secrets += (secrets.empty() ? "" : ", ") + std::string(custody::secret_name(secret));
-    }
-  }
-  if (secrets.empty()) {
-    throw ToolError(ExitCode::kUsage, name + " holds no share of this transcript");
-  }
-  throw ToolError(
-      ExitCode::kRefused,
-      "what " + name + " knows can't be unlearned: old shares of " + secrets +
-          " go on rebuilding the same secrets, whatever is resharded.\nNew secrets are needed: "
-          "hold a ceremony of a plan without " +
-          name +
-          " for a new token, restore the backup onto it, and destroy the old token and every "
-          "backup "
-          "under the old backup key");
-}
-
 std::string newest_transcript(const std::string& folder) {
   std::string newest;
   unsigned highest = 0;
@@ -111,6 +88,7 @@ void check_shares(const std::string& folder, std::int64_t now, Findings& finding
   try {
     if (path.empty()) throw base::StartupError(folder + ": it has no transcript.N");
     drills = custody::last_drills(path);
+    check_leavers(path, findings);
   } catch (const base::StartupError& problem) {
     findings.push_back({Severity::kError, problem.what(),
                         "put the transcript back from its copy: without it no share can be told "

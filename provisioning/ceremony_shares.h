@@ -28,10 +28,6 @@ struct ReshareOptions {
 // of a new split, and the old ones are void. For a lost medium; never for a custodian who leaves.
 ExitCode reshare(const Context& context, const ReshareOptions& options);
 
-// `share leave`: says why resharing is not enough, and what is. Always kRefused.
-ExitCode refuse_leaving(const Context& context, const std::string& transcript,
-                        const std::string& name);
-
 inline constexpr std::int64_t kDrillWarning_ms = 180LL * 24 * 3'600'000;
 
 // For doctor: a warning for each share not proven for longer than kDrillWarning_ms, counted from

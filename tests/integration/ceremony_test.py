@@ -413,9 +413,18 @@ class Later(Ceremonies):
         second = os.path.join(table.dir, "custody", "transcript.2")
         fresh = self.reshare(table, first, second, papers)
         self.old_shares_are_void(table, second, papers, fresh)
-        leave = table.tool("share", "leave", "anna", "--transcript", second)
-        self.assertEqual(leave.returncode, 1)
-        self.assertIn("New secrets are needed", leave.stderr)
+        for again in (False, True):
+            leave = table.tool("share", "leave", "anna", "--transcript", second)
+            self.assertEqual(leave.returncode, 1)
+            self.assertIn("New secrets are needed", leave.stderr)
+            self.assertEqual("recorded in" in leave.stderr, not again)
+        third = os.path.join(table.dir, "custody", "transcript.3")
+        sitting = Sitting(table, "share", "reshare", "user-pin", "--transcript", second, "--out", third)
+        self.assertEqual(sitting.run(), 1, sitting.text)
+        self.assertIn("anna left on", sitting.text)
+        self.assertFalse(os.path.exists(third))
+        found = table.tool("--config", os.path.join(table.dir, "vault.toml"), "doctor")
+        self.assertRegex(found.stdout, "error +custodian anna left on .* and still knows shares of so-pin, user-pin")
 
     def share_file(self, table, name, secret, split):
         folder = table.media[name]
