@@ -6,6 +6,7 @@
 
 #include <bit>
 
+#include "vault/audit/sha256.h"
 #include "vault/base/check.h"
 
 namespace cardvault::audit {
@@ -21,6 +22,15 @@ Hash join_power_of_two(std::span<const Hash> nodes) {
 }
 
 }  // namespace
+
+Hash sha256(std::string_view bytes) {
+  SHA256_CTX context;
+  Hash hash;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  SHA256_Final(hash.data(), &context);
+  return hash;
+}
 
 Hash leaf_hash(std::string_view entry) {
   SHA256_CTX context;
@@ -43,13 +53,7 @@ Hash node_hash(const Hash& left, const Hash& right) {
   return hash;
 }
 
-Hash empty_root() {
-  SHA256_CTX context;
-  Hash hash;
-  SHA256_Init(&context);
-  SHA256_Final(hash.data(), &context);
-  return hash;
-}
+Hash empty_root() { return sha256({}); }
 
 std::optional<std::size_t> entry_length(std::string_view bytes, const Hash& leaf) {
   SHA256_CTX context;
