@@ -59,6 +59,7 @@ int run(int argc, const char* const* argv, Context context) {
   add_watch_commands(app, chosen);
   add_custody_commands(app, chosen);
   add_file_commands(app, chosen);
+  add_log_commands(app, chosen);
   try {
     return parse_and_run(app, chosen, context, format, argc, argv);
   } catch (const ToolError& problem) {

@@ -30,6 +30,7 @@ void add_recipient_commands(CLI::App& app, Chosen& chosen);
 void add_watch_commands(CLI::App& app, Chosen& chosen);  // otp, canary, jwks
 void add_custody_commands(CLI::App& app,
                           Chosen& chosen);  // ceremony, share, custodian, action, approve
-void add_file_commands(CLI::App& app, Chosen& chosen);  // init, bin, audit, backup, doctor
+void add_file_commands(CLI::App& app, Chosen& chosen);  // init, bin, backup, doctor
+void add_log_commands(CLI::App& app, Chosen& chosen);   // audit
 
 }  // namespace cardvault::provisioning

@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "provisioning/acts.h"
-#include "provisioning/auditor/audit_options.h"
 #include "provisioning/commands.h"
 #include "provisioning/doctor.h"
 #include "provisioning/init.h"
@@ -42,28 +41,6 @@ void add_bins(CLI::App& app, Chosen& chosen) {
       throw CLI::RequiredError("DIGITS or --stdin");
     }
     chosen = [options](const Context& context) { return look_up_bin(context, options->digits); };
-  });
-}
-
-void add_audit(CLI::App& app, Chosen& chosen) {
-  CLI::App& audit = command(app, "audit", "the audit log", "  cardvault audit tail -n 20 --follow");
-  audit.require_subcommand(1);
-  CLI::App& tail = command(audit, "tail", "the newest events, one line of JSON each",
-                           "  cardvault audit tail -n 20\n"
-                           "  cardvault audit tail --from 1000 -n 50\n"
-                           "  cardvault --format json audit tail --follow | jq -c .");
-  const auto options = std::make_shared<TailOptions>();
-  tail.add_option("-n", options->limit, "how many")->capture_default_str();
-  tail.add_option("--from", options->from, "from this sequence number on");
-  tail.add_flag("--follow,-f", options->follow, "wait for more; end with Ctrl-C");
-  tail.callback([&chosen, options] {
-    chosen = [options](const Context& context) { return tail_audit(context, *options); };
-  });
-  auditor::add_commands(audit, "cardvault audit", [&chosen](auditor::Command run) {
-    chosen = [run](const Context& context) {
-      return static_cast<ExitCode>(run(
-          {context.out, context.err, context.err_is_terminal, context.format == Format::kJson}));
-    };
   });
 }
 
@@ -119,7 +96,6 @@ void add_init(CLI::App& app, Chosen& chosen) {
 void add_file_commands(CLI::App& app, Chosen& chosen) {
   add_init(app, chosen);
   add_bins(app, chosen);
-  add_audit(app, chosen);
   add_backup(app, chosen);
   CLI::App& examine =
       command(app, "doctor", "check everything a vault needs, and explain it",

@@ -1,9 +1,9 @@
 #include "provisioning/time_text.h"
 
 #include <charconv>
-#include <ctime>
 #include <utility>
 
+#include "provisioning/auditor/utc_time.h"
 #include "provisioning/exit_code.h"
 
 namespace cardvault::provisioning {
@@ -25,16 +25,11 @@ std::int64_t parse_duration(const std::string& text) {
 }
 
 std::int64_t parse_time(const std::string& text) {
-  for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
-    std::tm parts{};
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end == nullptr || *end != '\0') continue;
-    const std::tm asked = parts;
-    const std::time_t seconds = ::timegm(&parts);
-    if (parts.tm_mday == asked.tm_mday && seconds > 0) return std::int64_t{seconds} * 1000;
+  try {
+    return auditor::parse_utc(text);
+  } catch (const base::StartupError& problem) {
+    throw ToolError(ExitCode::kUsage, problem.what());
   }
-  throw ToolError(ExitCode::kUsage,
-                  "a time is UTC, as in 2026-12-01T06:00:00Z or 2026-12-01: not '" + text + "'");
 }
 
 }  // namespace cardvault::provisioning

@@ -5,7 +5,7 @@
 #include "provisioning/auditor/month.h"
 #include "provisioning/auditor/prove.h"
 #include "provisioning/auditor/verify.h"
-#include "vault/base/result.h"
+#include "vault/audit/proven_log.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -15,7 +15,10 @@ constexpr const char* kAlso =
 constexpr const char* kExitCodes =
     "Exit codes: 0 verified; 1 not verified; 2 nothing could be checked.\n";
 
-CLI::App& add(CLI::App& parent, const char* name, const char* what, const std::string& examples) {
+}  // namespace
+
+CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
+                      const std::string& examples) {
   CLI::App* command = parent.add_subcommand(name, what);
   command->footer("Examples:\n" + examples + kExitCodes);
   command->fallthrough();
@@ -27,6 +30,9 @@ Command guarded(Command command) {
   return [command = std::move(command)](const Terminal& terminal) {
     try {
       return command(terminal);
+    } catch (const audit::NotProven& problem) {
+      terminal.err << "cardvault-audit: NOT VERIFIED: " << problem.what() << '\n';
+      return kNotVerified;
     } catch (const base::StartupError& problem) {
       terminal.err << "cardvault-audit: " << problem.what() << '\n';
       return kCouldNotCheck;
@@ -34,15 +40,13 @@ Command guarded(Command command) {
   };
 }
 
-}  // namespace
-
 void add_commands(CLI::App& parent, const std::string& program,
                   const std::function<void(Command)>& chosen) {
   CLI::App& check =
-      add(parent, "verify", "prove a published log unchanged, or name what was changed",
-          "  " + program + " verify /srv/vault-log --key audit.vkey\n  " + program +
-              " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n  " + program +
-              " verify /srv/vault-log --also /mnt/worm --key audit.vkey\n");
+      add_command(parent, "verify", "prove a published log unchanged, or name what was changed",
+                  "  " + program + " verify /srv/vault-log --key audit.vkey\n  " + program +
+                      " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n  " +
+                      program + " verify /srv/vault-log --also /mnt/worm --key audit.vkey\n");
   const auto verifying = std::make_shared<VerifyOptions>();
   check.add_option("DIR", verifying->folder, "the published log: checkpoint and tile/")->required();
   check
@@ -58,8 +62,9 @@ void add_commands(CLI::App& parent, const std::string& program,
     chosen(guarded([verifying](const Terminal& terminal) { return verify(*verifying, terminal); }));
   });
 
-  CLI::App& evidence = add(parent, "prove", "print the proof that a record is in the log",
-                           "  " + program + " prove /srv/vault-log 4711 > event-4711.tlog-proof\n");
+  CLI::App& evidence =
+      add_command(parent, "prove", "print the proof that a record is in the log",
+                  "  " + program + " prove /srv/vault-log 4711 > event-4711.tlog-proof\n");
   const auto proving = std::make_shared<ProveOptions>();
   evidence.add_option("DIR", proving->folder, "the published log")->required();
   evidence.add_option("INDEX", proving->record, "the event's number (seq)")->required();
@@ -69,12 +74,12 @@ void add_commands(CLI::App& parent, const std::string& program,
     chosen(guarded([proving](const Terminal& terminal) { return prove(*proving, terminal); }));
   });
 
-  CLI::App& month =
-      add(parent, "month", "list the files of a closed month, which may be moved away",
-          "  " + program + " month /srv/vault-log 2026-11 > list\n" +
-              "  tar -C /srv/vault-log -cf - -T list | tar -C /mnt/worm -xf -\n  " + program +
-              " verify /mnt/worm/segment/2026-11 --also /mnt/worm --key audit.vkey\n" +
-              "  (cd /srv/vault-log && xargs rm -f) < list\n");
+  CLI::App& month = add_command(
+      parent, "month", "list the files of a closed month, which may be moved away",
+      "  " + program + " month /srv/vault-log 2026-11 > list\n" +
+          "  tar -C /srv/vault-log -cf - -T list | tar -C /mnt/worm -xf -\n  " + program +
+          " verify /mnt/worm/segment/2026-11 --also /mnt/worm --key audit.vkey\n" +
+          "  (cd /srv/vault-log && xargs rm -f) < list\n");
   const auto listing = std::make_shared<MonthOptions>();
   month.add_option("DIR", listing->folder, "the published log")->required();
   month.add_option("MONTH", listing->month, "as in 2026-11")->required();

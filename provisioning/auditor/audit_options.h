@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "provisioning/auditor/find.h"
+#include "provisioning/auditor/report.h"
 #include "provisioning/auditor/terminal.h"
 
 namespace cardvault::auditor {
@@ -11,9 +13,29 @@ namespace cardvault::auditor {
 // What the parsed command does; returns its exit code, throws nothing of ours.
 using Command = std::function<int(const Terminal&)>;
 
+// A subcommand with its examples and exit codes.
+CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
+                      const std::string& examples);
+// The command with its exceptions as messages and exit codes.
+[[nodiscard]] Command guarded(Command command);
+
 // Adds `verify` and `prove`; when one of them is parsed, `chosen` gets it. `program` is how the
 // examples call it.
 void add_commands(CLI::App& parent, const std::string& program,
                   const std::function<void(Command)>& chosen);
+
+// `find`, which the vault's own tool has in another form; and the options that both have.
+void add_find(CLI::App& parent, const std::string& program,
+              const std::function<void(Command)>& chosen);
+void add_find_options(CLI::App& command, FindOptions& options);
+
+// `report`, likewise.
+void add_report(CLI::App& parent, const std::string& program,
+                const std::function<void(Command)>& chosen);
+void add_report_options(CLI::App& command, ReportOptions& options);
+
+// `verify` of an evidence archive, below `evidence`.
+void add_evidence_verify(CLI::App& evidence, const std::string& program,
+                         const std::function<void(Command)>& chosen);
 
 }  // namespace cardvault::auditor

@@ -15,8 +15,15 @@ int main(int argc, char** argv) {
   auditor::Terminal terminal{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1};
   app.add_flag("--json", terminal.json, "print the result as JSON");
   auditor::Command chosen;
-  auditor::add_commands(app, "cardvault-audit",
-                        [&](auditor::Command command) { chosen = std::move(command); });
+  const auto choose = [&](auditor::Command command) { chosen = std::move(command); };
+  auditor::add_commands(app, "cardvault-audit", choose);
+  auditor::add_find(app, "cardvault-audit", choose);
+  auditor::add_report(app, "cardvault-audit", choose);
+  CLI::App& evidence =
+      auditor::add_command(app, "evidence", "archives that a vault made for its assessor",
+                           "  cardvault-audit evidence verify evidence.tar --key audit.vkey\n");
+  evidence.require_subcommand(1);
+  auditor::add_evidence_verify(evidence, "cardvault-audit evidence", choose);
   try {
     app.parse(argc, argv);
     return chosen(terminal);

@@ -5,10 +5,27 @@
 #include <sstream>
 
 #include "vault/audit/checkpoint.h"
+#include "vault/audit/key_chain.h"
+#include "vault/audit/proven_log.h"
 
 namespace cardvault::auditor {
 
 using base::StartupError;
+
+namespace {
+
+std::string text_of(const std::string& key) {
+  std::error_code ignored;
+  return std::filesystem::exists(key, ignored) ? read_file(key) : key;
+}
+
+[[noreturn]] void refuse_key(const std::string& key) {
+  throw StartupError(printable(key) +
+                     ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
+                     "one, or with a PEM public key of Ed25519 or P-256");
+}
+
+}  // namespace
 
 PublishedLog::PublishedLog(const std::string& folder, const std::vector<std::string>& also)
     : folder_(folder), own_({folder}), also_(also) {}
@@ -21,26 +38,42 @@ audit::ReadFile PublishedLog::files() const {
 }
 
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
-  std::error_code ignored;
-  std::string text = std::filesystem::exists(key, ignored) ? read_file(key) : key;
-  std::optional<audit::VerifierKey> parsed;
-  if (text.starts_with("-----BEGIN")) {
-    const auto note = own_.read(std::string(audit::kCheckpointPath));
-    const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
-    if (!checkpoint) {
-      throw StartupError(folder_ + " has no checkpoint that says whose log it is");
-    }
-    parsed = audit::VerifierKey::parse_pem(text, checkpoint->origin);
-  } else {
-    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-    parsed = audit::VerifierKey::parse(text);
+  const std::string text = text_of(key);
+  if (!text.starts_with("-----BEGIN")) return parse_key(key);
+  const auto note = own_.read(std::string(audit::kCheckpointPath));
+  const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
+  if (!checkpoint) {
+    throw StartupError(folder_ + " has no checkpoint that says whose log it is");
   }
-  if (!parsed) {
-    throw StartupError(printable(key) +
-                       ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
-                       "one, or with a PEM public key of Ed25519 or P-256");
-  }
+  auto parsed = audit::VerifierKey::parse_pem(text, checkpoint->origin);
+  if (!parsed) refuse_key(key);
   return *parsed;
+}
+
+audit::VerifierKey parse_key(const std::string& key) {
+  std::string text = text_of(key);
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  auto parsed = audit::VerifierKey::parse(text);
+  if (!parsed) refuse_key(key);
+  return *parsed;
+}
+
+audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key) const {
+  const auto note = own_.read(std::string(audit::kCheckpointPath));
+  if (!note || !*note) {
+    throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
+  }
+  auto opened = audit::open_checkpoint(**note, key);
+  if (opened.trust == audit::Trust::kOtherKey) {
+    std::vector<audit::VerifierKey> keys = {key};
+    const audit::LogView view(files(), opened.checkpoint.size);
+    for (const auto& next : audit::find_successors(view, key).keys) keys.push_back(next.key);
+    opened = audit::open_checkpoint(**note, keys);
+  }
+  if (opened.trust != audit::Trust::kGood) {
+    throw audit::NotProven("the checkpoint is not signed by that key for that log");
+  }
+  return std::move(opened.checkpoint);
 }
 
 std::string read_file(const std::string& path) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vault/audit/checkpoint.h"
 #include "vault/audit/disk_log_files.h"
 #include "vault/audit/tile_reader.h"
 #include "vault/audit/verifier_key.h"
@@ -22,12 +23,18 @@ class PublishedLog {
   // `key` is a verifier key, or a file that holds one or a PEM public key; the latter is taken to
   // be of the log that the folder's checkpoint names. Throws StartupError.
   [[nodiscard]] audit::VerifierKey key(const std::string& key) const;
+  // What the key, or one that the log hands on to from it, signed as the log's state. The newest
+  // key is the fastest: to find those after an older one, all records are read. Throws StartupError
+  // when there is no checkpoint, NotProven when it is not signed by that key for that log.
+  [[nodiscard]] audit::Checkpoint checkpoint(const audit::VerifierKey& key) const;
 
  private:
   std::string folder_;
   audit::FolderList own_, also_;
 };
 
+// A verifier key's text, or a file that holds it. Throws StartupError.
+[[nodiscard]] audit::VerifierKey parse_key(const std::string& key);
 // A file's bytes. Throws StartupError.
 [[nodiscard]] std::string read_file(const std::string& path);
 // With '?' for whatever a terminal could take for more than text.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "provisioning/auditor/progress_line.h"
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/base64.h"
 #include "vault/audit/verify.h"
@@ -12,36 +13,6 @@ namespace {
 
 constexpr std::size_t kShown = 20;  // findings
 constexpr std::int64_t kDayMs = 86'400'000;
-
-// One line, drawn over, at most ten times a second. Called by one thread at a time.
-class ProgressLine {
- public:
-  explicit ProgressLine(const Terminal& terminal) : terminal_(terminal) {}
-  ~ProgressLine() {
-    if (drawn_) terminal_.err << "\r\033[K" << std::flush;
-  }
-  ProgressLine(const ProgressLine&) = delete;             // one line, one owner
-  ProgressLine& operator=(const ProgressLine&) = delete;  // one line, one owner
-
-  void show(std::uint64_t done, std::uint64_t all) {
-    const auto now = std::chrono::steady_clock::now();
-    if (!terminal_.err_is_terminal || now - last_ < std::chrono::milliseconds(100)) return;
-    last_ = now;
-    drawn_ = true;
-    const double seconds = std::chrono::duration<double>(now - began_).count();
-    terminal_.err << "\rverify " << done * 100 / std::max<std::uint64_t>(all, 1) << " %  " << done
-                  << " of " << all << " records, "
-                  << static_cast<std::uint64_t>(static_cast<double>(done) / seconds) << "/s\033[K"
-                  << std::flush;
-  }
-
- private:
-  using Time = std::chrono::steady_clock::time_point;
-  const Terminal& terminal_;
-  const Time began_ = std::chrono::steady_clock::now();
-  Time last_{};
-  bool drawn_ = false;
-};
 
 std::string described(const audit::Finding& finding) {
   std::string text(audit::fault_name(finding.fault));
@@ -109,7 +80,7 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
   for (const std::string& path : options.against) older.push_back({path, read_file(path)});
   audit::VerifyReport report;
   {
-    ProgressLine progress(terminal);
+    ProgressLine progress(terminal, "verify", "records");
     report = audit::verify_log(log.files(), key, older,
                                {options.threads, [&](std::uint64_t done, std::uint64_t all) {
                                   progress.show(done, all);

@@ -79,6 +79,7 @@ EXPOSE_FILES = {
     "provisioning/ceremony_desk.cc",   # a passphrase, into the custodian's key file
     "provisioning/ceremony_run.cc",    # fresh PINs, into shares
     "provisioning/ceremony_token.cc",  # fresh PINs, into the token
+    "provisioning/log_acts.cc",        # a card's number and an identifier, from stdin into frames
     "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked

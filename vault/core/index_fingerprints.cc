@@ -48,6 +48,11 @@ base::Result<IndexFingerprints> pan_fingerprints(Services& services, const Pan& 
   return fingerprints(services, KeyPurpose::kPanIndex, pan.expose());
 }
 
+base::Result<Fingerprint> pan_fingerprint(Services& services, const Pan& pan,
+                                          std::uint32_t version) {
+  return fingerprint(services, {KeyPurpose::kPanIndex, version}, pan.expose());
+}
+
 base::Result<IndexFingerprints> name_fingerprints(Services& services, std::string_view identifier) {
   return fingerprints(services, KeyPurpose::kIdIndex, identifier);
 }

@@ -32,6 +32,11 @@ struct IndexFingerprints {
 [[nodiscard]] base::Result<IndexFingerprints> name_fingerprints(Services& services,
                                                                 std::string_view identifier);
 
+// By one version of pan-index, a retired one too: for the log, which names cards by the version
+// that was active then.
+[[nodiscard]] base::Result<Fingerprint> pan_fingerprint(Services& services, const Pan& pan,
+                                                        std::uint32_t version);
+
 // The same look-ups as the Reader's, under each version in turn. Errors of the Reader.
 [[nodiscard]] base::Result<std::optional<CustomerRow>> customer_by_name(
     Reader& reader, const IndexFingerprints& name);

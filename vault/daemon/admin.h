@@ -76,6 +76,8 @@ class AdminService {
   wire::AdminAnswer token_inspect(const Call& call);
   wire::AdminAnswer token_change(const Call& call);
   wire::AdminAnswer audit_tail(const Call& call);
+  wire::AdminAnswer audit_names(const Call& call);
+  wire::AdminAnswer audit_evidence(const Call& call);
   wire::AdminAnswer backup(const Call& call);
   wire::AdminAnswer clock_confirm(const Call& call);
   wire::AdminAnswer reload(const Call& call);

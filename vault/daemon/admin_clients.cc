@@ -111,12 +111,19 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
 wire::AdminAnswer AdminService::client_list(const Call& call) {
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
   wire::AdminAnswer answer;
-  answer.columns = {"client", "state", "permissions", "purposes", "certificate", "created"};
+  answer.columns = {"client",      "state",   "permissions",      "purposes",
+                    "certificate", "created", "reveals per hour", "reveals per day"};
+  const core::RevealLimits limits = vault_.services().settings.load()->reveal;
   for (const auto& client : vault_.services().clients.all()) {
+    const auto limit = [](std::uint32_t own, std::uint32_t of_all) {
+      return std::to_string(own == 0 ? of_all : own);
+    };
     answer.rows.push_back({client->id, state_of(*client), join(client->permissions.names()),
                            join(client->purposes),
                            client->san.empty() ? "spki:" + client->spki_sha256 : client->san,
-                           base::format_time(client->created_ms)});
+                           base::format_time(client->created_ms),
+                           limit(client->reveals_per_hour, limits.client_per_hour),
+                           limit(client->reveals_per_day, limits.client_per_day)});
   }
   return answer;
 }

@@ -1,6 +1,5 @@
-// What the vault says of a key under its own signature, for an assessor's file (PCI DSS 3.7.5):
-// signed notes (c2sp.org/signed-note) by an audit-sign key under the name that checkpoints have, so
-// that the log's verification key checks them.
+// What the vault says of a key under its own signature (vault_note.h), for an assessor's file (PCI
+// DSS 3.7.5).
 #pragma once
 
 #include <string>

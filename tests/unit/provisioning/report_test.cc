@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include "provisioning/auditor/html.h"
+#include "provisioning/auditor/report_page.h"
+#include "provisioning/auditor/tar.h"
+
+namespace cardvault::auditor {
+namespace {
+
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kBegin = 20'000 * kDayMs;
+
+core::Event event(std::string operation, std::string outcome = "ok") {
+  core::Event made;
+  made.time_ms = kBegin + 1000;
+  made.actor = "client:web";
+  made.operation = std::move(operation);
+  made.outcome = std::move(outcome);
+  return made;
+}
+
+ReportFacts facts() {
+  ReportFacts made;
+  made.from_ms = kBegin;
+  made.to_ms = kBegin + 30 * kDayMs;
+  made.verified.checkpoint = {.origin = "bank.example/vault", .size = 10, .root = {}};
+  return made;
+}
+
+TEST(Html, OfALogHasNoMarkupAndNothingHidden) {
+  EXPECT_EQ(escaped("<a href=\"x\" o='y'>&"), "&lt;a href=&quot;x&quot; o=&#39;y&#39;&gt;&amp;");
+  EXPECT_EQ(escaped("a\n\tb\x1b[31m"), "a\uFFFD\uFFFDb\uFFFD[31m");
+  EXPECT_EQ(escaped("Әйгерім Ёлкина"), "Әйгерім Ёлкина");
+  EXPECT_EQ(escaped("a\u202Eb\u200Bc\u00ADd\u0301"), "a\uFFFDb\uFFFDc\uFFFDd\uFFFD");
+  EXPECT_EQ(escaped("\xFF\xC3"), "\uFFFD\uFFFD");
+}
+
+TEST(ReportPage, ShowsHostileTextAsText) {
+  const std::string evil = "</td></main><script>alert(1)</script><img src=x onerror='a'>\u202E";
+  ReportFacts of = facts();
+  of.verified.checkpoint.origin = evil;
+  of.checkpoint_note = evil + "\n";
+  of.key = evil;
+  of.continues = {evil};
+  of.vault = VaultState{kBegin, {{evil, evil, evil, 1, 2}}, {{evil, evil, evil, evil, 1, 2, 3}}};
+  ReportTally tally(of.from_ms, of.to_ms);
+  for (const char* name : {"tokenize", "detokenize", "key.make", "client.add", "alarm",
+                           "audit.find", "ceremony.begin", evil.c_str()}) {
+    for (const char* outcome : {"ok", "locked", evil.c_str()}) {
+      core::Event one = event(name, outcome);
+      one.resource = one.fingerprint = one.customer = one.source = one.purpose = evil;
+      one.details = {{"kind", evil}, {"kcv", evil}, {"permissions", evil}, {evil, evil}};
+      for (const std::string& actor : {"client:" + evil, "operator:" + evil, evil}) {
+        one.actor = actor;
+        tally.add(1, one);
+      }
+    }
+  }
+  for (const Language language : {Language::kEnglish, Language::kRussian, Language::kKazakh}) {
+    const std::string page = report_page(language, of, tally);
+    EXPECT_EQ(page.find("<script"), std::string::npos);
+    EXPECT_EQ(page.find("<img"), std::string::npos);
+    EXPECT_EQ(page.find("\u202E"), std::string::npos);
+    EXPECT_EQ(page.find("</main>"), page.rfind("</main>"));
+    EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
+  }
+}
+
+TEST(ReportTally, StaysSmallWhateverTheLogHolds) {
+  ReportTally tally(kBegin, kBegin + 3650 * kDayMs);
+  for (int i = 0; i < 5000; ++i) {
+    core::Event one = event("key." + std::to_string(i), i % 2 == 0 ? "ok" : std::to_string(i));
+    one.actor = "operator:" + std::to_string(i);
+    one.resource = std::to_string(i);
+    tally.add(static_cast<std::uint64_t>(i), one);
+    one = event("detokenize");
+    one.actor = "client:" + std::to_string(i);
+    tally.add(static_cast<std::uint64_t>(i), one);
+  }
+  EXPECT_LE(tally.buckets.size(), ReportTally::kMostBuckets);
+  EXPECT_EQ(tally.operators.all().size(), NamedCounts::kMost);
+  EXPECT_EQ(tally.operators.left_out(), 5000 - NamedCounts::kMost);
+  EXPECT_EQ(tally.operators.total(), 5000U);
+  EXPECT_EQ(tally.key_acts.rows.size(), Acts::kMost);
+  EXPECT_EQ(tally.reveals.size(), ReportTally::kMostLives);
+  EXPECT_EQ(tally.reveals_left_out, 5000 - ReportTally::kMostLives);
+}
+
+TEST(ReportTally, KnowsKeysAndClientsFromBeforeThePeriod) {
+  ReportTally tally(kBegin, kBegin + kDayMs);
+  core::Event made = event("key.make");
+  made.time_ms = kBegin - 100 * kDayMs;
+  made.resource = "pan-enc/1";
+  tally.add(0, made);
+  made.operation = "key.activate";
+  made.resource = "pan-enc/2";
+  made.details = {{"kcv", "0011223344"}, {"previous", "pan-enc/1"}};
+  tally.add(1, made);
+  EXPECT_EQ(tally.events, 0U);
+  EXPECT_EQ(tally.keys.at("pan-enc/1").state, "decrypt only");
+  EXPECT_EQ(tally.keys.at("pan-enc/2").state, "active");
+  EXPECT_TRUE(tally.key_acts.rows.empty());
+  core::Event frozen = event("alarm", "client_frozen");
+  core::Event added = event("client.add");
+  added.resource = "web";
+  tally.add(2, added);
+  tally.add(3, frozen);
+  EXPECT_EQ(tally.clients.at("web").state, "frozen");
+}
+
+TEST(ReportTally, PeaksAreOfOneHourAndDay) {
+  ReportTally tally(kBegin, kBegin + 3 * kDayMs);
+  const auto reveal = [&](std::int64_t at_ms, const char* outcome = "ok") {
+    core::Event one = event("detokenize", outcome);
+    one.time_ms = kBegin + at_ms;
+    tally.add(0, one);
+  };
+  for (const std::int64_t hour : {0, 0, 0, 5, 5, 30}) reveal(hour * 3'600'000 + 1);
+  reveal(kDayMs * 2, "reveal_budget_exhausted");
+  const ClientReveals& web = tally.reveals.at("web");
+  EXPECT_EQ(web.clear, 6U);
+  EXPECT_EQ(web.hour.most, 3U);
+  EXPECT_EQ(web.day.most, 5U);
+  EXPECT_EQ(web.over_budget, 1U);
+}
+
+TEST(ReportText, NumbersAndDatesAreOfTheLanguage) {
+  EXPECT_EQ(number_text(Language::kEnglish, 1'234'567), "1,234,567");
+  EXPECT_EQ(number_text(Language::kRussian, 1'234'567), "1\u00A0234\u00A0567");
+  EXPECT_EQ(number_text(Language::kKazakh, 999), "999");
+  constexpr std::int64_t kThen = 1'795'329'000'000;  // 2026-11-22T06:30:00Z
+  EXPECT_EQ(long_date(Language::kEnglish, kThen), "22\u00A0November\u00A02026");
+  EXPECT_EQ(long_date(Language::kRussian, kThen), "22\u00A0ноября\u00A02026\u00A0г.");
+  EXPECT_EQ(long_date(Language::kKazakh, kThen),
+            "2026\u00A0ж.\u00A0"
+            "22\u00A0қараша");
+  EXPECT_EQ(short_date(Language::kRussian, kThen, true), "22.11.2026\u00A006:30:00");
+}
+
+TEST(ReportText, EverythingIsSaidInEachLanguage) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(Say::kLast_); ++i) {
+    for (const Language language : {Language::kEnglish, Language::kRussian, Language::kKazakh}) {
+      EXPECT_FALSE(say(language, static_cast<Say>(i)).empty());
+    }
+  }
+}
+
+TEST(Tar, ComesBackTheSameAndIsRefusedWhenChanged) {
+  const std::vector<TarFile> files = {{"a", "text"}, {"b/c", std::string(1024, 'x')}, {"d", ""}};
+  const std::string archive = make_tar(files, 1'795'329'000);
+  const auto back = read_tar(archive);
+  ASSERT_TRUE(back);
+  ASSERT_EQ(back->size(), 3U);
+  EXPECT_EQ((*back)[1].name, "b/c");
+  EXPECT_EQ((*back)[1].bytes, files[1].bytes);
+  for (std::size_t i = 0; i < archive.size(); ++i) {
+    EXPECT_FALSE(read_tar(archive.substr(0, i))) << i;
+    std::string changed = archive;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    const auto other = read_tar(changed);
+    EXPECT_FALSE(other && make_tar(*other, 1'795'329'000) == archive) << i;
+  }
+  EXPECT_FALSE(read_tar(archive + archive));
+  EXPECT_FALSE(read_tar(""));
+}
+
+}  // namespace
+}  // namespace cardvault::auditor
