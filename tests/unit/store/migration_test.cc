@@ -141,6 +141,26 @@ TEST_F(StoreMigration, WhatVersion2AddsHangsOnOldRows) {
   EXPECT_TRUE(reader_->canaries().value().empty());
 }
 
+TEST_F(StoreMigration, ClientCertificatesOfVersion3AreKeptUntilTheyEnd) {
+  open();
+  const core::ClientCertificateRow first{numbered<16>(1, 1), "web", 1, 10, 2000, "aa", 0};
+  const core::ClientCertificateRow second{numbered<16>(1, 2), "web", 1, 10, 1000, "bb", 500};
+  ASSERT_TRUE(write(*store_, [&](core::Transaction& tx, auto&) -> base::Result<void> {
+    if (auto done = tx.put_client_certificate(first); !done) return done;
+    return tx.put_client_certificate(second);
+  }));
+  const auto rows = reader_->client_certificates().value();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].serial, second.serial);  // the one that ends first
+  EXPECT_EQ(rows[0].revoked_ms, 500);
+  // A revoked one needs its CA's key no more.
+  EXPECT_EQ(reader_->key_use({core::KeyPurpose::kClientCa, 1}).value().passing, 1U);
+  EXPECT_EQ(reader_->key_use({core::KeyPurpose::kClientCa, 2}).value().passing, 0U);
+  ASSERT_TRUE(write(
+      *store_, [](core::Transaction& tx, auto&) { return tx.delete_ended_certificates(1500); }));
+  ASSERT_EQ(reader_->client_certificates().value().size(), 1U);
+}
+
 TEST_F(StoreMigration, EndsAtTheSchemaOfANewVault) {
   open();
   close();
@@ -151,7 +171,7 @@ TEST_F(StoreMigration, EndsAtTheSchemaOfANewVault) {
   const std::string migrated = schema_of(dir_.path() / "vault.db");
   EXPECT_EQ(migrated, schema_of(fresh.path() / "vault.db"));
   EXPECT_NE(migrated.find("CREATE TABLE guards"), std::string::npos);
-  EXPECT_EQ(migrated.substr(migrated.size() - 2), "2\n");
+  EXPECT_EQ(migrated.substr(migrated.size() - 2), "3\n");
 }
 
 TEST_F(StoreMigration, FailedStepLeavesTheFileAsItWas) {

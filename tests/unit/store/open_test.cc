@@ -79,7 +79,7 @@ TEST_F(StoreOpen, LockOfAnotherProcessHoldsUntilItDies) {
 }
 
 TEST_F(StoreOpen, RefusesANewerSchema) {
-  for (const auto& [file, version] : {std::pair("vault.db", "2"), {"reveal.db", "1"}}) {
+  for (const auto& [file, version] : {std::pair("vault.db", "3"), {"reveal.db", "1"}}) {
     open();
     close();
     run_sql(file, "PRAGMA user_version=99");
