@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "provisioning/auditor/event_printer.h"
 #include "provisioning/auditor/html.h"
 #include "provisioning/auditor/report_page.h"
 #include "provisioning/auditor/tar.h"
@@ -143,6 +146,21 @@ TEST(ReportText, EverythingIsSaidInEachLanguage) {
       EXPECT_FALSE(say(language, static_cast<Say>(i)).empty());
     }
   }
+}
+
+TEST(EventPrinter, CsvQuotesAndHoldsNoFormula) {
+  std::ostringstream out;
+  EventPrinter printer(out, EventFormat::kCsv);
+  core::Event one = event("tokenize");
+  one.resource = "=1+2\"; x";
+  one.purpose = "@SUM(A1)";
+  one.customer = "a,b";
+  printer.print(7, "", one);
+  printer.finish();
+  EXPECT_NE(out.str().find("\r\n7,"), std::string::npos);
+  EXPECT_NE(out.str().find(",\"'=1+2\"\"; x\","), std::string::npos);
+  EXPECT_NE(out.str().find(",\"'@SUM(A1)\","), std::string::npos);
+  EXPECT_NE(out.str().find(",\"a,b\","), std::string::npos);
 }
 
 TEST(Tar, ComesBackTheSameAndIsRefusedWhenChanged) {
