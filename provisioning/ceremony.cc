@@ -1,18 +1,16 @@
 #include "provisioning/ceremony.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "provisioning/ceremony_layout.h"
 #include "provisioning/ceremony_run.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init.h"
 #include "provisioning/init_stage.h"
+#include "provisioning/locked_memory.h"
 #include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
@@ -24,19 +22,18 @@ constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
 constexpr const char* kGoOn =
     "Run the same command again: the ceremony goes on where it stopped.\n";
 
-// Secrets stay out of core dumps, debuggers and swap.
-void keep_memory(std::ostream& err) {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  rlimit lock{};
-  ::getrlimit(RLIMIT_MEMLOCK, &lock);
-  // With a limit, locking what comes would make memory run out in the middle.
-  const bool may = ::geteuid() == 0 || lock.rlim_cur == RLIM_INFINITY;
-  if (!may || ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
-    err << "cardvault: memory can't be locked (RLIMIT_MEMLOCK): turn swap off for the ceremony\n";
-  }
+custody::Plan read_plan(const std::string& path) {
+  return custody::parse_plan(path, custody::read_text_file(path));
 }
+
+void refuse_vault(const NewVault& vault, const std::string& stage) {
+  if (fs::exists(stage + "/ready")) return;  // its parts are on their way
+  Moves moves = planned_moves(vault, stage);
+  moves.emplace_back(stage + "/custody", vault.layout.dir + "/custody");
+  refuse_existing(vault, moves);
+}
+
+}  // namespace
 
 InitOptions init_options(const custody::Plan& plan, const std::string& dir, bool rehearsal) {
   InitOptions out;
@@ -55,19 +52,6 @@ InitOptions init_options(const custody::Plan& plan, const std::string& dir, bool
   out.operators = plan.operators;
   return out;
 }
-
-custody::Plan read_plan(const std::string& path) {
-  return custody::parse_plan(path, custody::read_text_file(path));
-}
-
-void refuse_vault(const NewVault& vault, const std::string& stage) {
-  if (fs::exists(stage + "/ready")) return;  // its parts are on their way
-  Moves moves = planned_moves(vault, stage);
-  moves.emplace_back(stage + "/custody", vault.layout.dir + "/custody");
-  refuse_existing(vault, moves);
-}
-
-}  // namespace
 
 ExitCode check_plan(const Context& context, const std::string& path) {
   const custody::Plan plan = read_plan(path);

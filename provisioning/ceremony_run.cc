@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "hsm/token_uri.h"
+#include "provisioning/backup_key.h"
 #include "provisioning/config_file.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/custody/wrapped_keys.h"
@@ -270,12 +271,14 @@ void Ceremony::wrap_keys() {
       journal_->so_far().head.vault, shares.newest_generation(SecretName::kBackupKey), {}};
   auto key = std::move(secrets_.at(SecretName::kBackupKey));
   secrets_.erase(SecretName::kBackupKey);
+  const std::string recipient = custody::public_key_text(backup_recipient(key, wrapped.vault));
   wrapped.keys = token_.wrap(uri(), user_pin(), std::move(key));
   const std::string text = custody::encode(wrapped);
   fs::remove(file("wrapped-keys"));  // of a try that was broken off: its backup key is void
   create_file(file("wrapped-keys"), text, 0600, {});
   journal_->add("keys-wrapped", {{"keys", std::to_string(wrapped.keys.size())},
                                  {"generation", std::to_string(wrapped.split)},
+                                 {"recipient", recipient},
                                  {"digest", custody::hex(custody::sha256(text))}});
 }
 

@@ -1,5 +1,6 @@
 #include "provisioning/command_line.h"
 
+#include "provisioning/backup_commands.h"
 #include "provisioning/commands.h"
 
 namespace cardvault::provisioning {
@@ -58,6 +59,7 @@ int run(int argc, const char* const* argv, Context context) {
   add_recipient_commands(app, chosen);
   add_watch_commands(app, chosen);
   add_custody_commands(app, chosen);
+  add_backup_commands(app, chosen);
   add_file_commands(app, chosen);
   add_log_commands(app, chosen);
   try {

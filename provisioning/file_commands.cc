@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <memory>
 
 #include "provisioning/acts.h"
@@ -44,21 +43,6 @@ void add_bins(CLI::App& app, Chosen& chosen) {
   });
 }
 
-void add_backup(CLI::App& app, Chosen& chosen) {
-  CLI::App& backup =
-      command(app, "backup", "copy the databases of a running vault, consistently",
-              "  cardvault backup /var/lib/cardvault/data/backup-$(date +%F)\n"
-              "The copy holds ciphertext only; without the HSM's keys it reveals nothing.");
-  const auto directory = std::make_shared<std::string>();
-  backup.add_option("DIR", *directory, "a new folder, below the vault's data_dir")->required();
-  backup.callback([&chosen, directory] {
-    chosen = [directory](const Context& context) {
-      return act(context, "backup",
-                 {{"directory", std::filesystem::absolute(*directory).string()}});
-    };
-  });
-}
-
 void add_init(CLI::App& app, Chosen& chosen) {
   CLI::App& init = command(
       app, "init", "make a new vault: token, keys, databases, configuration",
@@ -96,7 +80,6 @@ void add_init(CLI::App& app, Chosen& chosen) {
 void add_file_commands(CLI::App& app, Chosen& chosen) {
   add_init(app, chosen);
   add_bins(app, chosen);
-  add_backup(app, chosen);
   CLI::App& examine =
       command(app, "doctor", "check everything a vault needs, and explain it",
               "  cardvault doctor\n"

@@ -13,6 +13,7 @@
 #include "provisioning/key_token_folder.h"
 #include "provisioning/new_keys.h"
 #include "provisioning/private_file.h"
+#include "provisioning/saved_softhsm_conf.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -28,27 +29,6 @@ using Reports = std::map<std::string, hsm::KeyReport>;
   }
   throw ToolError(ExitCode::kLocal, text);
 }
-
-// The module reads it at C_Initialize; afterwards it is as it was.
-class SavedSoftHsmConf {
- public:
-  SavedSoftHsmConf() {
-    if (const char* value = std::getenv(kName)) value_ = value;
-  }
-  SavedSoftHsmConf(const SavedSoftHsmConf&) = delete;             // puts back once
-  SavedSoftHsmConf& operator=(const SavedSoftHsmConf&) = delete;  // puts back once
-  ~SavedSoftHsmConf() {
-    if (value_) {
-      ::setenv(kName, value_->c_str(), 1);
-    } else {
-      ::unsetenv(kName);
-    }
-  }
-
- private:
-  static constexpr const char* kName = "SOFTHSM2_CONF";
-  std::optional<std::string> value_;
-};
 
 void with_token(const hsm::TokenConfig& config, const Work& work) {
   const SavedSoftHsmConf saved;
@@ -75,11 +55,16 @@ hsm::KeyOptions options_for(core::KeyRef key, const Reports& before) {
   return options;
 }
 
-TokenChangeNote make_on(hsm::KeyMaker& maker, core::KeyRef key, const Reports& before) {
+TokenChangeNote make_on(hsm::KeyMaker& maker, core::KeyRef key, const Reports& before,
+                        KeyBackup* backup) {
   // One that no record knows: of a change in place that was broken off.
   if (before.contains(core::key_label(key))) static_cast<void>(maker.destroy(key));
-  const auto made = maker.make(key, options_for(key, before));
+  hsm::KeyOptions options = options_for(key, before);
+  // A key that was restored can't be wrapped again; the next one is.
+  if (backup != nullptr) options.extractable = true;
+  const auto made = maker.make(key, options);
   if (!made) give_up(core::key_label(key) + " can't be made", made.error());
+  if (backup != nullptr) backup->wrap(maker, key);
   const hsm::KeyReport& first = made->front();
   return {"make", first.label, first.kind, first.kcv, first.kcv_kind};
 }
@@ -148,12 +133,14 @@ class ExchangedToken final : public TokenChange {
 
   std::optional<TokenChangeNote> unfinished() const override { return exchange_.unfinished(); }
 
-  TokenChangeNote make(core::KeyRef key) override {
+  TokenChangeNote make(core::KeyRef key, KeyBackup* backup) override {
     TokenChangeNote note;
-    change([&](hsm::KeyMaker& maker, const Reports& before) {
-      note = make_on(maker, key, before);
-      return std::optional(note);
-    });
+    change(
+        [&](hsm::KeyMaker& maker, const Reports& before) {
+          note = make_on(maker, key, before, backup);
+          return std::optional(note);
+        },
+        backup);
     return note;
   }
 
@@ -166,7 +153,8 @@ class ExchangedToken final : public TokenChange {
             give_up(label + " can't be destroyed", gone.error());
           }
           return TokenChangeNote{"destroy", label, "", "", ""};
-        });
+        },
+        nullptr);
   }
 
   void take_back(const TokenChangeNote& /*note*/) override { exchange_.take_back(); }
@@ -175,7 +163,7 @@ class ExchangedToken final : public TokenChange {
  private:
   using Change = std::function<std::optional<TokenChangeNote>(hsm::KeyMaker&, const Reports&)>;
 
-  std::optional<TokenChangeNote> change(const Change& work) {
+  std::optional<TokenChangeNote> change(const Change& work, KeyBackup* backup) {
     try {
       const std::string copy = exchange_.stage();
       hsm::TokenConfig config = config_;
@@ -189,6 +177,7 @@ class ExchangedToken final : public TokenChange {
       });
       if (note) {
         test(config, before, *note);
+        if (backup != nullptr) backup->prove();
         exchange_.exchange(*note);
       } else {
         exchange_.discard();
@@ -214,16 +203,27 @@ class TokenInPlace final : public TokenChange {
 
   std::optional<TokenChangeNote> unfinished() const override { return std::nullopt; }
 
-  TokenChangeNote make(core::KeyRef key) override {
+  TokenChangeNote make(core::KeyRef key, KeyBackup* backup) override {
     const WritableFolder writable(folder_);
     Reports before;
     TokenChangeNote note;
     with_token(config_, [&](hsm::KeyMaker& maker) {
       before = list(maker);
-      note = make_on(maker, key, before);
+      try {
+        note = make_on(maker, key, before, backup);
+      } catch (...) {
+        static_cast<void>(maker.destroy(key));
+        throw;
+      }
     });
     before.erase(note.label);
-    test(config_, before, note);
+    try {
+      test(config_, before, note);
+      if (backup != nullptr) backup->prove();
+    } catch (...) {
+      take_back(note);
+      throw;
+    }
     return note;
   }
 

@@ -11,6 +11,17 @@
 
 namespace cardvault::provisioning {
 
+// The backup of a key that is being made.
+class KeyBackup {
+ public:
+  virtual ~KeyBackup() = default;
+  // With the token that has the new key, before it is live.
+  virtual void wrap(hsm::KeyMaker& token, core::KeyRef key) = 0;
+  // Then, with no module initialised in this process: shows that what was wrapped comes back, and
+  // keeps it.
+  virtual void prove() = 0;
+};
+
 // Use: find_unfinished() first, and finish it; then make() or destroy(), tell the vault to adopt
 // the token, and confirm(), or take_back() when the vault refuses it. Not thread-safe; no other
 // user of the module may be in this process meanwhile. Throws ToolError or StartupError with what
@@ -20,9 +31,10 @@ class TokenChange {
   virtual ~TokenChange() = default;
   // What a process that was killed has left to be confirmed or taken back.
   [[nodiscard]] virtual std::optional<TokenChangeNote> unfinished() const = 0;
-  // Makes the key as the newest earlier version of its purpose was made (extractable or not), and
-  // tests every key. Afterwards the changed token is the live one.
-  [[nodiscard]] virtual TokenChangeNote make(core::KeyRef key) = 0;
+  // Makes the key as the newest earlier version of its purpose was made (extractable or not; with a
+  // backup: extractable), and tests every key. Afterwards the changed token is the live one.
+  // `backup` may be null; what it throws undoes everything.
+  [[nodiscard]] virtual TokenChangeNote make(core::KeyRef key, KeyBackup* backup) = 0;
   // nullopt: the token has no such key, nothing was changed.
   [[nodiscard]] virtual std::optional<TokenChangeNote> destroy(core::KeyRef key) = 0;
   virtual void take_back(const TokenChangeNote& note) = 0;

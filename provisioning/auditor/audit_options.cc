@@ -42,11 +42,13 @@ Command guarded(Command command) {
 
 void add_commands(CLI::App& parent, const std::string& program,
                   const std::function<void(Command)>& chosen) {
-  CLI::App& check =
-      add_command(parent, "verify", "prove a published log unchanged, or name what was changed",
-                  "  " + program + " verify /srv/vault-log --key audit.vkey\n  " + program +
-                      " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n  " +
-                      program + " verify /srv/vault-log --also /mnt/worm --key audit.vkey\n");
+  CLI::App& check = add_command(
+      parent, "verify", "prove a published log unchanged, or name what was changed",
+      "  " + program + " verify /srv/vault-log --key audit.vkey\n  " + program +
+          " verify /srv/vault-log --key audit.vkey --against checkpoint-2025-12\n  " + program +
+          " verify /srv/vault-log --also /mnt/worm --key audit.vkey\n  " + program +
+          " verify /srv/new-log --key audit.vkey --before /srv/vault-log \\\n"
+          "      --before-key lost.vkey --custodians custodians\n");
   const auto verifying = std::make_shared<VerifyOptions>();
   check.add_option("DIR", verifying->folder, "the published log: checkpoint and tile/")->required();
   check
@@ -57,6 +59,14 @@ void add_commands(CLI::App& parent, const std::string& program,
                   "a checkpoint of this log that was kept elsewhere, repeatable")
       ->take_all();
   check.add_option("--also", verifying->also, kAlso)->take_all();
+  check
+      .add_option("--before", verifying->before.folders,
+                  "of a restored vault: the log that this one continues; repeatable, newest first")
+      ->take_all();
+  check.add_option("--before-key", verifying->before.keys, "its key, as --key; repeatable")
+      ->take_all();
+  check.add_option("--custodians", verifying->before.custodians,
+                   "the register of a vault's custodians: their quorum approved the restore");
   check.add_option("--threads", verifying->threads, "how many (default: one per core)");
   check.callback([chosen, verifying] {
     chosen(guarded([verifying](const Terminal& terminal) { return verify(*verifying, terminal); }));

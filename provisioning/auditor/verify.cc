@@ -91,6 +91,12 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
   } else {
     print_text(report, options, terminal.out);
   }
+  const bool good = report.findings.empty();
+  const std::string before = good ? continues_what(log.files(), report.checkpoint.size) : "";
+  if (!before.empty() && options.before.folders.empty()) {
+    terminal.err << "cardvault-audit: a restored vault's log: it continues " << before
+                 << "; verify that too, with --before\n";
+  }
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
                        .count();
@@ -98,7 +104,8 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
     terminal.err << "cardvault-audit: the last event is dated " << base::format_time(report.last_ms)
                  << ", in the future by this machine's clock: look at the clocks of both\n";
   }
-  return report.findings.empty() ? kVerified : kNotVerified;
+  if (!good || options.before.folders.empty()) return good ? kVerified : kNotVerified;
+  return verify_before(log.files(), report.checkpoint.size, options.before, terminal);
 }
 
 }  // namespace cardvault::auditor

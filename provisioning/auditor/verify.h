@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "provisioning/auditor/continuation.h"
 #include "provisioning/auditor/terminal.h"
 
 namespace cardvault::auditor {
@@ -14,6 +15,7 @@ struct VerifyOptions {
   std::vector<std::string> also;     // further folders with files of the log
   std::vector<std::string> against;  // files: checkpoints kept elsewhere
   unsigned threads = 0;              // 0: one per core
+  BeforeOptions before = {};         // logs that this one continues; threads as above
 };
 
 // Returns the exit code. Throws StartupError: nothing could be checked.

@@ -38,7 +38,8 @@ MAY_INCLUDE = {
     # smartcards. No command line, no vault.
     "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "vault/custody", "hsm"},
     # What an assessor runs anywhere: nothing of the HSM, the store or the configuration.
-    "provisioning/auditor": {"vault/base", "vault/core", "vault/audit"},
+    # The custody room for the quorum's signatures under a restore.
+    "provisioning/auditor": {"vault/base", "vault/core", "vault/audit", "vault/custody"},
     "provisioning": {"provisioning/auditor", "provisioning/custody",
                      "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/custody",
                      "vault/store",
@@ -80,6 +81,7 @@ EXPOSE_FILES = {
     "provisioning/ceremony_run.cc",    # fresh PINs, into shares
     "provisioning/ceremony_token.cc",  # fresh PINs, into the token
     "provisioning/log_acts.cc",        # a card's number and an identifier, from stdin into frames
+    "provisioning/restore_stage.cc",   # a rebuilt PIN, into the file that only its reader may open
     "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked

@@ -175,9 +175,9 @@ class Tool(unittest.TestCase):
 
     def test_a_backup_opens_as_a_database(self):
         target = self.vault.path("data", "backup-1")
-        self.vault.tool("backup", target)
+        self.vault.tool("backup", "copy", target)
         self.assertEqual(sorted(os.listdir(target)), ["reveal.db", "vault.db"])
-        self.assertEqual(self.vault.tool("backup", target, check=False).returncode, 1)
+        self.assertEqual(self.vault.tool("backup", "copy", target, check=False).returncode, 1)
 
     def test_doctor_finds_no_error_in_a_new_vault_and_says_what_a_software_token_is(self):
         done = self.vault.tool("--format", "json", "doctor")

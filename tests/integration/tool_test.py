@@ -206,7 +206,7 @@ class Tool(unittest.TestCase):
 
     def backup(self, name):
         target = self.vault.path("data", name)
-        self.run_tool(DONE, "backup", target)
+        self.run_tool(DONE, "backup", "copy", target)
         return target
 
     def test_a_backup_is_whole_and_holds_every_card_and_event(self):
@@ -235,8 +235,8 @@ class Tool(unittest.TestCase):
 
     def test_a_backup_goes_to_a_new_folder_that_the_vault_may_write(self):
         target = self.backup("backup-once")
-        self.assertIn("already", self.run_tool(REFUSED, "backup", target).stderr)
-        outside = self.run_tool(REFUSED, "backup", os.path.join(tempfile.gettempdir(), "backup-outside"))
+        self.assertIn("already", self.run_tool(REFUSED, "backup", "copy", target).stderr)
+        outside = self.run_tool(REFUSED, "backup", "copy", os.path.join(tempfile.gettempdir(), "backup-outside"))
         self.assertIn("data_dir", outside.stderr)
 
     # --- daemons that must not start ---

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "vault/core/byte_form.h"
+#include "vault/core/spent_budgets.h"
 
 namespace cardvault::core {
 namespace {
@@ -131,6 +132,25 @@ RevealBudget::Left RevealBudget::left(std::string_view client, const RevealLimit
 void RevealBudget::reset(std::string_view client) {
   const std::lock_guard lock(mutex_);
   clients_.erase(std::string(client));
+}
+
+std::vector<std::uint8_t> spent_reveal_budgets(std::span<const std::string> clients,
+                                               std::int64_t now_ms) {
+  constexpr std::uint32_t kAllSpent = 1U << 31;  // above every limit, and it can be counted on
+  ByteWriter out;
+  out.number(kMagic);
+  out.number(kVersion);
+  out.number(static_cast<std::uint32_t>(clients.size()));
+  for (const std::string& client : clients) {
+    out.text(client);
+    for (const std::uint32_t index : {hour_of(now_ms), day_of(now_ms)}) {
+      out.number(index);
+      out.number(kAllSpent);
+      out.number(std::uint32_t{0});
+    }
+  }
+  out.number(std::uint32_t{0});
+  return std::move(out).take();
 }
 
 std::vector<std::uint8_t> RevealBudget::serialize(std::int64_t now_ms) const {

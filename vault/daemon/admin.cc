@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/backup_verbs.h"
 
 namespace cardvault::daemon {
 
@@ -140,14 +141,17 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
                                     const Emit& emit) {
   std::string waits;
   const Call call{request, operator_name, emit, waits};
+  if (!request.operator_name.empty() && request.operator_name != operator_name) {
+    return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
+                                          request.operator_name + "'");
+  }
+  if (request.verb.starts_with("backup.")) {
+    return run_backup_verb(vault_, request, operator_name, emit);
+  }
   const auto handler = handlers().find(request.verb);
   if (handler == handlers().end()) {
     return refusal(Code::kInvalidArgument, "this vault does not know '" + request.verb +
                                                "': the tool and the daemon differ in version");
-  }
-  if (!request.operator_name.empty() && request.operator_name != operator_name) {
-    return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
-                                          request.operator_name + "'");
   }
   wire::AdminAnswer answer = (this->*handler->second)(call);
   return waits.empty() ? answer : refusal(Code::kApprovalNeeded, std::move(waits));

@@ -14,6 +14,7 @@
 #include "vault/base/wiping_heap.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_server.h"
+#include "vault/daemon/backup_verbs.h"
 #include "vault/daemon/confinement.h"
 #include "vault/daemon/gate_link.h"
 #include "vault/daemon/housekeeping.h"
@@ -48,6 +49,7 @@ class Daemon {
       links_.emplace_back(gate, vault_.engine(), vault_.floods(), vault_.outboxes(),
                           [this] { return vault_.ready(); });
     }
+    forget_snapshot(vault_);
     admin_.resume_background();
     base::log(base::Level::kNotice, "cardvaultd is ready");
   }

@@ -6,6 +6,8 @@
 #include <limits>
 #include <thread>
 
+#include "vault/core/spent_budgets.h"
+
 namespace cardvault::core {
 namespace {
 
@@ -27,6 +29,22 @@ RevealCharge charge(RevealBudget& budget, const RevealLimits& limits, std::int64
     last = budget.charge("web", card(static_cast<std::uint8_t>(i)), limits, now_ms);
   }
   return last;
+}
+
+TEST(RevealBudget, RestoredVaultHasSpentThisHourAndThisDay) {
+  RevealBudget budget;
+  const std::vector<std::string> clients = {"web", "unlimited"};
+  ASSERT_TRUE(budget.restore(spent_reveal_budgets(clients, kMidnight)));
+  const RevealLimits hourly{.client_per_hour = std::numeric_limits<std::uint32_t>::max() / 4};
+  const RevealLimits daily{.client_per_day = 5000};
+  EXPECT_EQ(charge(budget, hourly, kMidnight).verdict, RevealVerdict::kExhausted);
+  EXPECT_EQ(charge(budget, hourly, kMidnight + kHourMs).verdict, RevealVerdict::kOk);
+  EXPECT_EQ(charge(budget, daily, kMidnight + kDayMs - 1).verdict, RevealVerdict::kExhausted);
+  EXPECT_EQ(charge(budget, daily, kMidnight + kDayMs).verdict, RevealVerdict::kOk);
+  EXPECT_EQ(budget.charge("unlimited", card(1), {}, kMidnight).verdict, RevealVerdict::kOk);
+  EXPECT_EQ(budget.charge("new", card(1), daily, kMidnight).verdict, RevealVerdict::kOk);
+  budget.reset("web");
+  EXPECT_EQ(charge(budget, daily, kMidnight).verdict, RevealVerdict::kOk);
 }
 
 TEST(RevealBudget, AlarmsOnceAt80AndOnceAt100Percent) {

@@ -3,6 +3,7 @@
 
 #include "tests/unit/store/store_fixture.h"
 #include "vault/store/durable_file.h"
+#include "vault/store/new_log.h"
 
 namespace cardvault::store {
 namespace {
@@ -73,6 +74,23 @@ TEST_F(StoreBackup, IsForItsOwnerOnly) {
               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
         << entry.path();
   }
+}
+
+TEST_F(StoreBackup, RestoredCopyBeginsALogOfItsOwnAndKeepsItsCards) {
+  open();
+  ASSERT_TRUE(write(*store_, [](core::Transaction& tx, auto&) -> base::Result<void> {
+    if (auto ok = tx.put_value(kPublishedValue, std::vector<std::uint8_t>(8, 0)); !ok) return ok;
+    return tx.insert_card(card_row(7, 0));
+  }));
+  ASSERT_TRUE(record(*store_, "reveal").get());
+  ASSERT_TRUE(store_->backup(target_.path(), {}));
+  ASSERT_TRUE(begin_new_log(target_.path()));
+  const auto copy = SqliteStore::open(target_.path());
+  EXPECT_EQ(copy->next_seq(), 0U);
+  EXPECT_TRUE(copy->make_event_reader().value()->read(0, 10).value().empty());
+  const auto reader = copy->make_reader().value();
+  EXPECT_FALSE(reader->value(kPublishedValue).value());
+  EXPECT_TRUE(reader->card(card_row(7, 0).id).value());
 }
 
 TEST_F(StoreBackup, StoppedStoreSaysSo) {

@@ -1,0 +1,149 @@
+#include "provisioning/auditor/continuation.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "provisioning/auditor/published_log.h"
+#include "vault/audit/event_codec.h"
+#include "vault/audit/verify.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/quorum.h"
+
+namespace cardvault::auditor {
+namespace {
+
+// What a restored vault's first record says.
+struct Continuation {
+  std::string log;   // the name of the one before
+  std::string note;  // its checkpoint
+  std::string action;
+  std::vector<std::string> approvals;
+  std::int64_t time_ms = 0;
+};
+
+std::optional<Continuation> first_record(const audit::ReadFile& read, std::uint64_t size) {
+  if (size == 0) return std::nullopt;
+  const auto entry = audit::TileReader(read, size).entry(0);
+  const auto event = entry ? audit::parse_event(*entry, nullptr)
+                           : base::Result<core::Event>(std::unexpected(entry.error()));
+  if (!event || event->operation != "log.continues") return std::nullopt;
+  Continuation out;
+  out.log = event->resource;
+  out.time_ms = event->time_ms;
+  for (const auto& [name, value] : event->details) {
+    if (name == "checkpoint") out.note = value;
+    if (name == "action") out.action = value;
+    if (name.starts_with("approval")) out.approvals.push_back(value);
+  }
+  return out;
+}
+
+audit::VerifierKey key_of(const std::string& log, const std::vector<std::string>& keys,
+                          const PublishedLog& folder) {
+  for (const std::string& one : keys) {
+    audit::VerifierKey key = folder.key(one);
+    if (key.name() == log) return key;
+  }
+  throw base::StartupError("no --before-key is of the log " + printable(log));
+}
+
+std::string root_hex(const audit::Hash& root) { return custody::hex(root); }
+
+// What is wrong with the quorum's signatures; empty: nothing.
+std::string quorum_fault(const Continuation& now, const audit::Checkpoint& last,
+                         const std::string& custodians) {
+  try {
+    const auto set = custody::parse_custodian_set(custodians, read_file(custodians));
+    if (!custody::check_signatures(set, set.audit_key).empty()) {
+      return "the signatures under " + custodians + " do not hold";
+    }
+    const auto action = custody::parse_action("the action", now.action);
+    std::vector<custody::Approval> approvals;
+    for (const std::string& one : now.approvals) {
+      approvals.push_back(custody::parse_approval("an approval", one));
+    }
+    const std::pair<std::string, std::string> wanted{
+        "checkpoint", std::to_string(last.size) + " " + root_hex(last.root)};
+    const bool about_this = action.verb == "backup.restore" &&
+                            std::ranges::find(action.arguments, wanted) != action.arguments.end();
+    if (!about_this) return "the quorum approved another act, or another checkpoint";
+    const auto verdict = custody::check_quorum(action, approvals, set, now.time_ms);
+    if (verdict.reached) return "";
+    return verdict.problems.empty() ? "no quorum" : verdict.problems.front();
+  } catch (const base::StartupError& problem) {
+    return problem.what();
+  }
+}
+
+// JSON is of the newest log alone.
+std::ostream& lines_of(const Terminal& terminal) {
+  return terminal.json ? terminal.err : terminal.out;
+}
+
+int not_verified(const Terminal& terminal, const std::string& log, const std::string& why) {
+  lines_of(terminal) << "NOT VERIFIED: the log before, " << printable(log) << ": " << printable(why)
+                     << '\n';
+  return kNotVerified;
+}
+
+std::string described(const audit::Finding& finding) {
+  return std::string(audit::fault_name(finding.fault)) + ", " + finding.file + ": " + finding.what;
+}
+
+}  // namespace
+
+std::string continues_what(const audit::ReadFile& read, std::uint64_t size) {
+  const auto first = first_record(read, size);
+  if (!first) return "";
+  const auto last = audit::parse_checkpoint_text(first->note);
+  return printable(first->log) + " after its first " + std::to_string(last ? last->size : 0) +
+         " records";
+}
+
+int verify_before(const audit::ReadFile& read, std::uint64_t size, const BeforeOptions& options,
+                  const Terminal& terminal) {
+  audit::ReadFile files = read;
+  std::vector<std::unique_ptr<PublishedLog>> opened;
+  for (const std::string& folder : options.folders) {
+    const auto first = first_record(files, size);
+    if (!first) {
+      return not_verified(terminal, folder,
+                          "the log after it does not begin with log.continues: "
+                          "no restore joins them");
+    }
+    opened.push_back(std::make_unique<PublishedLog>(folder));
+    const PublishedLog& before = *opened.back();
+    const audit::VerifierKey key = key_of(first->log, options.keys, before);
+    const auto last = audit::open_checkpoint(first->note, key);
+    if (last.trust != audit::Trust::kGood) {
+      return not_verified(terminal, first->log,
+                          "the checkpoint that the next log begins with is not signed by its key");
+    }
+    const auto report = audit::verify_log(
+        before.files(), key, {{"the next log's first record", first->note}}, {options.threads, {}});
+    if (!report.findings.empty()) {
+      return not_verified(terminal, first->log, described(report.findings[0]));
+    }
+    if (!options.custodians.empty()) {
+      const std::string fault = quorum_fault(*first, last.checkpoint, options.custodians);
+      if (!fault.empty()) return not_verified(terminal, first->log, fault);
+    }
+    lines_of(terminal) << "verified: " << printable(first->log) << ", " << report.checkpoint.size
+                       << " records, of which the next log knows " << last.checkpoint.size
+                       << (options.custodians.empty()
+                               ? "; the quorum's signatures were not checked (give "
+                                 "--custodians)\n"
+                               : "; the quorum approved\n");
+    if (report.checkpoint.size > last.checkpoint.size) {
+      lines_of(terminal)
+          << "  " << report.checkpoint.size - last.checkpoint.size
+          << " records came after that: what they tell of was not known to the restore\n";
+    }
+    files = before.files();
+    size = report.checkpoint.size;
+  }
+  return kVerified;
+}
+
+}  // namespace cardvault::auditor

@@ -1,0 +1,11 @@
+// Secrets stay out of core dumps, debuggers and swap.
+#pragma once
+
+#include <ostream>
+
+namespace cardvault::provisioning {
+
+// For this process, from now on. Says on `err` when memory can't be locked, and what to do.
+void keep_memory(std::ostream& err);
+
+}  // namespace cardvault::provisioning
