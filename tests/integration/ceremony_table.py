@@ -14,7 +14,7 @@ import pexpect
 from jwcrypto import jwe, jwk
 
 PROGRAMS = os.environ.get("CARDVAULT_PROGRAMS") or str(
-    pathlib.Path(__file__).resolve().parents[2] / "build" / "release" / "provisioning")
+    pathlib.Path(__file__).resolve().parents[2] / "build" / "release")
 SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
 NAMES = ["anna", "bolat", "carol", "dana", "erik"]
 BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
