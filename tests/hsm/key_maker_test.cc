@@ -29,7 +29,7 @@ TEST_P(KeyMakerTest, KeysAreAsDesigned) {
   const TestToken token(GetParam());
   const auto maker = KeyMaker::open(token.config);
   const auto keys = by_label(*maker);
-  EXPECT_EQ(keys.size(), 8U);
+  EXPECT_EQ(keys.size(), 9U);
   for (const auto& [label, key] : keys) {
     EXPECT_THAT(key.faults, IsEmpty()) << label;
     EXPECT_TRUE(key.on_token && key.private_object && key.sensitive) << label;

@@ -57,7 +57,7 @@ class Tool(unittest.TestCase):
         self.assertEqual(self.fields("status")["state"], "ready")
         self.assertEqual(self.fields("status")["bin rows"], "3")
         keys = {key["key"]: key for key in self.rows("key", "list")}
-        self.assertEqual(len(keys), 8)
+        self.assertEqual(len(keys), 9)
         self.assertEqual({key["state"] for key in keys.values()}, {"active"})
         self.assertGreater(int(keys["pan-enc/1"]["invocations reserved"]), 0)
         clients = {row["client"]: row for row in self.rows("client", "list")}

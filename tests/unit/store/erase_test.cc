@@ -128,7 +128,8 @@ TEST_F(StoreErase, WorksBesideCommitsAndReaders) {
     }
   });
   delete_card(cards[100]);
-  EXPECT_TRUE(gone_within({needle(cards[100])}, std::chrono::seconds(2)));
+  // Two busy threads of the test's own: the disk and the cores aren't the eraser's alone.
+  EXPECT_TRUE(gone_within({needle(cards[100])}, std::chrono::seconds(10)));
   stop = true;
   load.join();
   lookups.join();
