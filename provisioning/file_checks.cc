@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "hsm/softhsm_conf.h"
 #include "provisioning/key_token_folder.h"
 #include "provisioning/local_checks.h"
 
@@ -91,7 +92,7 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
   }
   struct stat data{};
   if (config.softhsm_conf.empty() || ::stat(config.data_dir.c_str(), &data) != 0) return;
-  const std::string tokens = folder_of_softhsm_conf(config.softhsm_conf);
+  const std::string tokens = hsm::folder_of_softhsm_conf(config.softhsm_conf);
   if (tokens.empty()) {
     findings.push_back({Severity::kError, config.softhsm_conf + " names no directories.tokendir",
                         "correct the file, or hsm.softhsm_conf in vault.toml"});

@@ -3,7 +3,6 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "provisioning/config_file.h"
 #include "provisioning/exit_code.h"
@@ -16,15 +15,13 @@ namespace {
 
 constexpr const char* kSoftHsm = "/usr/lib/softhsm/libsofthsm2.so";
 
-// In memory where the machine has such a folder: nothing of the keys reaches a disk.
+// In memory alone, also when this program is killed: nothing of the keys reaches a disk.
 class Folder {
  public:
   Folder() {
-    std::error_code none;
-    const bool memory = std::filesystem::is_directory("/dev/shm", none);
-    path_ = std::string(memory ? "/dev/shm" : "/tmp") + "/cardvault-proof-XXXXXX";
     if (::mkdtemp(path_.data()) == nullptr) {
-      throw ToolError(ExitCode::kLocal, path_ + ": " + std::strerror(errno));
+      throw ToolError(ExitCode::kLocal, path_ + ": " + std::strerror(errno) +
+                                            "; the proof of a restore needs a tmpfs there");
     }
   }
   Folder(const Folder&) = delete;             // removed once
@@ -39,7 +36,7 @@ class Folder {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  std::string path_ = "/dev/shm/cardvault-proof-XXXXXX";
 };
 
 }  // namespace

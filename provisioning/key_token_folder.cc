@@ -1,33 +1,16 @@
 #include "provisioning/key_token_folder.h"
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "hsm/softhsm_conf.h"
 #include "provisioning/exit_code.h"
 
 namespace cardvault::provisioning {
 
-std::string folder_of_softhsm_conf(const std::string& softhsm_conf) {
-  std::ifstream file(softhsm_conf);
-  std::string dir;
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("directories.tokendir")) continue;
-    line.erase(0, line.find('=') + 1);
-    line.erase(0, line.find_first_not_of(" \t"));
-    dir = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
-  }
-  return dir;
-}
-
 std::string token_folder(const hsm::TokenConfig& config) {
   if (config.module.find("softhsm") == std::string::npos) return "";
-  std::string conf = config.softhsm_conf;
-  if (conf.empty()) {
-    const char* named = std::getenv("SOFTHSM2_CONF");
-    conf = named != nullptr ? named : "/etc/softhsm/softhsm2.conf";
-  }
-  const std::string folder = folder_of_softhsm_conf(conf);
+  const std::string conf = hsm::softhsm_conf_of(config);
+  const std::string folder = hsm::folder_of_softhsm_conf(conf);
   if (folder.empty()) {
     throw ToolError(ExitCode::kLocal, conf + " names no directories.tokendir: correct it, or " +
                                           "[hsm] softhsm_conf");

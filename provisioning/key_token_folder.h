@@ -7,9 +7,6 @@
 
 namespace cardvault::provisioning {
 
-// "directories.tokendir" of a softhsm2.conf(5); "" when the file can't be read or names none.
-[[nodiscard]] std::string folder_of_softhsm_conf(const std::string& softhsm_conf);
-
 // The folder that is copied, changed and exchanged, absolute; "" where the module keeps its token
 // elsewhere (a network HSM) or changes it in transactions of its own (NSS): those are changed in
 // place. Throws ToolError(kLocal) for a SoftHSM whose folder can't be found out.

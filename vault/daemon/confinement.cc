@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 
 #include <filesystem>
-#include <fstream>
 
+#include "hsm/softhsm_conf.h"
 #include "hsm/token_uri.h"
 #include "vault/base/log.h"
 #include "vault/daemon/config.h"
@@ -17,18 +17,6 @@ namespace {
 
 std::string folder_of(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().parent_path().string();
-}
-
-// "directories.tokendir" of a softhsm2.conf(5).
-std::string token_folder(const std::string& softhsm_conf) {
-  std::ifstream file(softhsm_conf);
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("directories.tokendir")) continue;
-    const auto at = line.find('/');
-    const auto end = line.find_last_not_of(" \t\r/");
-    if (at != std::string::npos && end > at) return line.substr(at, end + 1 - at);
-  }
-  return {};
 }
 
 // What a module is told at C_Initialize may name folders: configdir='sql:/var/lib/nss'.
@@ -86,10 +74,13 @@ sandbox::FileAccess reachable_files(const Config& config) {
                 "/proc/sys",        "/proc/stat",         "/sys/devices/system/cpu"};
   files.read.push_back(folder_of(config.path));
   for (const GateConfig& gate : config.gates) files.read.push_back(folder_of(gate.socket));
-  if (!config.hsm.softhsm_conf.empty()) {
-    files.read.push_back(config.hsm.softhsm_conf);
-    const std::string token = token_folder(config.hsm.softhsm_conf);
-    if (!token.empty()) files.read.push_back(folder_of(token));
+  if (config.hsm.module.find("softhsm") != std::string::npos) {
+    const std::string conf = hsm::softhsm_conf_of(config.hsm);
+    files.read.push_back(conf);
+    const std::string token = hsm::folder_of_softhsm_conf(conf);
+    if (!token.empty())
+      files.read.push_back(
+          folder_of(token.ends_with('/') ? token.substr(0, token.size() - 1) : token));
   }
   const std::string pin = hsm::parse_token_uri(config.hsm.token_uri).pin_source;
   if (!pin.empty()) files.read.push_back(folder_of(pin));

@@ -1,5 +1,6 @@
 // The exchange of a token's folder, and what it makes of each state that a kill can leave.
 #include "provisioning/key_exchange.h"
+#include "hsm/softhsm_conf.h"
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -193,9 +194,9 @@ TEST(TokenFolder, ComesFromSoftHsmsConfiguration) {
   const std::string conf = (fs::temp_directory_path() / "cardvault-softhsm-test.conf").string();
   std::ofstream(conf)
       << "# tokens\nobjectstore.backend = file\ndirectories.tokendir =  /some/where \n";
-  EXPECT_EQ(folder_of_softhsm_conf(conf), "/some/where");
+  EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "/some/where");
   fs::remove(conf);
-  EXPECT_EQ(folder_of_softhsm_conf(conf), "");
+  EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "");
   hsm::TokenConfig other;
   other.module = "/usr/lib/libCryptoki2.so";
   EXPECT_EQ(token_folder(other), "") << "changed in place";

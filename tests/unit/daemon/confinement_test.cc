@@ -1,0 +1,62 @@
+#include "vault/daemon/confinement.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "vault/daemon/config.h"
+
+namespace cardvault::daemon {
+namespace {
+
+using testing::Contains;
+using testing::Not;
+
+Config of_module(const std::string& module) {
+  Config config;
+  config.path = "/etc/cardvault/vault.toml";
+  config.data_dir = "/var/lib/cardvault/data";
+  config.audit.dir = "/var/lib/cardvault/audit";
+  config.admin_socket = "/run/cardvault/cardvaultd/admin.sock";
+  config.clients.ca_file = "/var/lib/cardvault/clients/ca.pem";
+  config.hsm.module = module;
+  config.hsm.token_uri = "pkcs11:token=x?pin-source=file:/run/credentials/pin";
+  return config;
+}
+
+TEST(ReachableFiles, ATokenIsReadByTheFolderItStandsInAndNeverWritten) {
+  const std::string conf = testing::TempDir() + "cardvault-softhsm2-" + std::to_string(::getpid());
+  std::ofstream(conf) << "directories.tokendir = /srv/vault/token/\n";
+  Config config = of_module("/usr/lib/softhsm/libsofthsm2.so");
+  config.hsm.softhsm_conf = conf;
+  const auto named = reachable_files(config);
+  // Where the configuration names none, the module takes it from the environment.
+  config.hsm.softhsm_conf.clear();
+  ::setenv("SOFTHSM2_CONF", conf.c_str(), 1);
+  const auto inherited = reachable_files(config);
+  ::unsetenv("SOFTHSM2_CONF");
+  std::filesystem::remove(conf);
+  for (const auto& files : {named, inherited}) {
+    EXPECT_THAT(files.read, Contains("/srv/vault"));
+    EXPECT_THAT(files.read, Contains("/run/credentials"));
+    EXPECT_THAT(files.write, Not(Contains("/srv/vault")));
+    EXPECT_THAT(files.write, Contains("/var/lib/cardvault/data"));
+    EXPECT_TRUE(files.connect_ports.empty());
+  }
+}
+
+TEST(ReachableFiles, FoldersInAModulesArgumentsAndTheHsmsPort) {
+  Config config = of_module("/opt/vendor/lib/module.so");
+  config.hsm.init_args = "configdir='sql:/srv/nss' certPrefix=''";
+  config.sandbox.hsm_port = 1792;
+  const auto files = reachable_files(config);
+  EXPECT_THAT(files.read, Contains("/srv/nss"));
+  EXPECT_THAT(files.load, Contains("/opt/vendor/lib"));
+  EXPECT_THAT(files.connect_ports, testing::ElementsAre(1792));
+}
+
+}  // namespace
+}  // namespace cardvault::daemon
