@@ -77,24 +77,30 @@ std::vector<std::string> sans_of(X509* certificate) {
 
 }  // namespace
 
-base::Result<Peer> peer_of(const SSL* ssl) {
-  X509* certificate = SSL_get0_peer_certificate(ssl);
+base::Result<Peer> identity_in(X509* certificate, bool enrolled) {
   Peer peer;
   std::tm end{};
-  if (certificate == nullptr || SSL_get_verify_result(ssl) != X509_V_OK ||
-      !digest_spki(certificate, peer.caller) ||
+  if (!digest_spki(certificate, peer.caller) ||
       ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) != 1) {
     ERR_clear_error();
     return base::fail(base::Code::kClientUnknown, "peer certificate");
   }
   peer.not_after_s = timegm(&end);
   peer.caller.sans = sans_of(certificate);
-  if (!enrolled_by_vault(ssl)) {
+  if (!enrolled) {
     std::erase_if(peer.caller.sans, [](const auto& san) { return san.starts_with(kEnrolled); });
   }
   peer.caller.serial = serial_of(certificate);
   ERR_clear_error();
   return peer;
+}
+
+base::Result<Peer> peer_of(const SSL* ssl) {
+  X509* certificate = SSL_get0_peer_certificate(ssl);
+  if (certificate == nullptr || SSL_get_verify_result(ssl) != X509_V_OK) {
+    return base::fail(base::Code::kClientUnknown, "peer certificate");
+  }
+  return identity_in(certificate, enrolled_by_vault(ssl));
 }
 
 }  // namespace cardvault::gate

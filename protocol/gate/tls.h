@@ -49,6 +49,11 @@ struct Peer {
 };
 [[nodiscard]] base::Result<Peer> peer_of(const SSL* ssl);
 
+// What a certificate says of its holder, whoever vouches for it; `enrolled`: the vault's own CA
+// does. kClientUnknown when it can't be read. At most 32 names of at most 255 visible ASCII
+// characters.
+[[nodiscard]] base::Result<Peer> identity_in(X509* certificate, bool enrolled);
+
 // Why a handshake failed. Empties this thread's OpenSSL error queue.
 [[nodiscard]] StrangerReason handshake_failure(const SSL* ssl);
 

@@ -50,7 +50,8 @@ base::Result<CardRow> make_canary(Services& services, std::string_view bin, Toke
   }
 
   std::array<char, Pan::kMaxDigits> digits{};
-  std::size_t at = std::ranges::copy(bin, digits.begin()).out - digits.begin();
+  std::ranges::copy(bin, digits.begin());
+  std::size_t at = bin.size();
   while (at < size - 1) {
     std::array<std::uint8_t, 32> random{};
     if (auto ok = services.crypto.random(random); !ok) return std::unexpected(ok.error());

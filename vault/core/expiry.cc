@@ -16,7 +16,7 @@ bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 base::Result<Expiry> Expiry::parse(std::string_view text) {
   const auto refuse = [] { return base::fail(base::Code::kInvalidExpiry, "Expiry::parse"); };
   if (text.size() != 7 || text[4] != '-') return refuse();
-  for (const std::size_t i : {0, 1, 2, 3, 5, 6}) {
+  for (const std::size_t i : {0U, 1U, 2U, 3U, 5U, 6U}) {
     if (!is_digit(text[i])) return refuse();
   }
   const auto digit = [&](std::size_t i) { return text[i] - '0'; };
