@@ -8,6 +8,7 @@
 #include "provisioning/certificate.h"
 #include "provisioning/config_file.h"
 #include "provisioning/progress.h"
+#include "vault/daemon/bounds.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -75,6 +76,33 @@ ExitCode add_client(const Context& context, const ClientOptions& options) {
                 << ", and run `cardvault reload`\n";
   }
   return code;
+}
+
+ExitCode change_client(const Context& context, const ClientRights& rights) {
+  Arguments arguments{{"id", rights.id}};
+  const auto add = [&](const char* key, const auto& value) {
+    if (!value) return;
+    if constexpr (requires { std::to_string(*value); }) {
+      arguments.emplace_back(key, std::to_string(*value));
+    } else {
+      arguments.emplace_back(key, *value);
+    }
+  };
+  add("permissions", rights.permissions);
+  add("purposes", rights.purposes);
+  add("rate", rights.rate);
+  add("reveals_per_hour", rights.reveals_per_hour);
+  add("reveals_per_day", rights.reveals_per_day);
+  if (arguments.size() == 1) {
+    throw ToolError(ExitCode::kUsage,
+                    "nothing to change: give --permissions, --purposes, --rate, "
+                    "--reveals-per-hour or --reveals-per-day");
+  }
+  return act(context, "client.change", std::move(arguments));
+}
+
+ExitCode approve_gates(const Context& context) {
+  return act(context, "gate.approve", daemon::bounds_of(daemon::read_config(context.config)));
 }
 
 ExitCode import_bins(const Context& context, const std::string& path) {

@@ -24,6 +24,19 @@ struct ClientOptions {
 // Registers a client certificate. Warns about one that has expired.
 ExitCode add_client(const Context& context, const ClientOptions& options);
 
+struct ClientRights {
+  std::string id;
+  std::optional<std::string> permissions;  // comma-separated, as the next; none: as they are
+  std::optional<std::string> purposes;
+  std::optional<std::uint32_t> rate, reveals_per_hour, reveals_per_day;  // 0: the vault's default
+};
+
+// Gives a client other rights.
+ExitCode change_client(const Context& context, const ClientRights& rights);
+
+// Asks for the custodians' approval of what vault.toml lets gates and clients do.
+ExitCode approve_gates(const Context& context);
+
 // Sends a BIN table in chunks; the vault takes all of it or, when a row is bad, nothing, and the
 // bad rows are rendered by line.
 ExitCode import_bins(const Context& context, const std::string& path);

@@ -1,14 +1,11 @@
 #include "provisioning/ceremony_actions.h"
 
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <optional>
 
+#include "provisioning/custodian_desk.h"
 #include "provisioning/custody/key_file.h"
-#include "provisioning/custody/terminal.h"
 #include "vault/base/ascii.h"
 #include "vault/base/clock.h"
 #include "vault/custody/lines.h"
@@ -18,54 +15,10 @@
 namespace cardvault::provisioning {
 namespace {
 
-constexpr const char* kNothing = "Nothing was signed or made.\n";
-
 std::int64_t now_ms() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   return static_cast<std::int64_t>(now.tv_sec) * 1000;
-}
-
-base::SecretText read_fd(int fd) {
-  std::array<char, custody::kMaxPassphrase + 2> text{};
-  std::size_t size = 0;
-  ssize_t n = 0;
-  while (size < text.size() && (n = ::read(fd, text.data() + size, text.size() - size)) > 0) {
-    size += static_cast<std::size_t>(n);
-  }
-  std::string_view line(text.data(), size);
-  line = line.substr(0, line.find('\n'));
-  base::SecretText out(line);
-  base::wipe(text.data(), text.size());
-  if (n < 0 || out.empty()) throw ToolError(ExitCode::kUsage, "no passphrase on --passphrase-fd");
-  return out;
-}
-
-// From the descriptor, or typed on the terminal.
-class Passphrase {
- public:
-  explicit Passphrase(int fd) : fd_(fd) {
-    if (fd < 0) terminal_.emplace(kNothing);
-  }
-  [[nodiscard]] base::SecretText ask(const std::string& question) {
-    return terminal_ ? terminal_->ask_secret(question) : read_fd(fd_);
-  }
-  [[nodiscard]] custody::Terminal* terminal() { return terminal_ ? &*terminal_ : nullptr; }
-
- private:
-  int fd_;
-  std::optional<custody::Terminal> terminal_;
-};
-
-std::unique_ptr<custody::CustodianKey> open_key(const std::string& place, Passphrase& passphrase) {
-  const bool card = custody::is_card(place);
-  const auto typed = passphrase.ask(card ? "PIN of the card" : "Passphrase of " + place);
-  auto key = custody::open_custodian_key(place, typed);
-  if (!key) {
-    throw ToolError(ExitCode::kRefused, card ? "this PIN is wrong, and the card counts wrong tries"
-                                             : place + ": this passphrase is wrong");
-  }
-  return std::move(*key);
 }
 
 custody::Action read_action(const std::string& path) {
@@ -80,23 +33,6 @@ std::string describe(const custody::Action& action) {
 void write_new(const std::string& path, const std::string& text) {
   if (const int error = custody::write_new_file(path, text); error != 0) {
     throw ToolError(ExitCode::kLocal, path + ": " + custody::explain_write(error));
-  }
-}
-
-void confirm(custody::Terminal* terminal, const custody::Action& action,
-             const std::string& digest) {
-  if (!digest.empty()) {
-    if (digest == custody::hex(custody::action_digest(action))) return;
-    throw ToolError(ExitCode::kRefused, "the action's digest is another than --digest: not signed");
-  }
-  if (terminal == nullptr) {
-    throw ToolError(ExitCode::kUsage, "without a terminal, name the action by --digest");
-  }
-  terminal->say(describe(action));
-  try {
-    terminal->demand_yes("Do you approve exactly this");
-  } catch (const custody::Declined& problem) {
-    throw ToolError(ExitCode::kRefused, problem.what());
   }
 }
 
@@ -187,7 +123,7 @@ ExitCode approve(const Context& context, const ApproveOptions& options) {
         "the action expired at " + base::format_time(action.expires_ms) + ": a new one is needed");
   }
   Passphrase passphrase(options.passphrase_fd);
-  confirm(passphrase.terminal(), action, options.digest);
+  confirm(passphrase.terminal(), describe(action), custody::action_digest(action), options.digest);
   const auto key = open_key(options.key, passphrase);
   const custody::Digest digest = custody::action_digest(action);
   auto signature = key->sign(custody::approval_message(digest));

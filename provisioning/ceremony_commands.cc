@@ -6,6 +6,8 @@
 #include "provisioning/ceremony_leaving.h"
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/commands.h"
+#include "provisioning/custodian_register.h"
+#include "provisioning/unseal_acts.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -115,10 +117,61 @@ void add_share(CLI::App& app, Chosen& chosen) {
   });
 }
 
+void add_draft(CLI::App& custodian, Chosen& chosen) {
+  CLI::App& app =
+      command(custodian, "draft", "draw up a new register, to be signed by everybody in it",
+              "  cardvault custodian draft --needed 2 --custodian anna=p256:02… \\\n"
+              "    --custodian bolat=p256:03… --custodian carol=p256:02… --out custodians");
+  const auto options = std::make_shared<RegisterDraft>();
+  app.add_option("--needed", options->needed, "how many approve an act")->required();
+  app.add_option("--custodian", options->custodians, "NAME=KEY, as `custodian key show` prints it")
+      ->required();
+  app.add_option("--out", options->out, "the new file")->required();
+  app.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return draft_register(context, *options); };
+  });
+}
+
+void add_register(CLI::App& custodian, Chosen& chosen) {
+  add_plain(custodian, chosen, "list", "who approves what takes a quorum", "custodians.list",
+            "  cardvault custodian list");
+  add_draft(custodian, chosen);
+  CLI::App& sign = command(custodian, "sign", "sign a drafted register, as one who is in it",
+                           "  cardvault custodian sign custodians --key anna.key");
+  const auto options = std::make_shared<RegisterSigning>();
+  sign.add_option("FILE", options->path, "the register")->required();
+  sign.add_option("--key", options->key, "your key file, or pkcs11: URI of your card")->required();
+  sign.add_option("--digest", options->digest, "sign only this digest, without asking (for tests)");
+  sign.add_option("--passphrase-fd", options->passphrase_fd,
+                  "read the passphrase from this descriptor (for tests)");
+  sign.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return sign_register(context, *options); };
+  });
+  CLI::App& app = command(
+      custodian, "register", "have the vault ask these custodians from now on",
+      "  cardvault custodian register /var/lib/cardvault/custody/custodians\n"
+      "A ceremony does the first registration itself. Another register takes the quorum of\n"
+      "the one before.");
+  const auto path = std::make_shared<std::string>();
+  app.add_option("FILE", *path, "the register, signed by everybody in it")->required();
+  app.callback([&chosen, path] {
+    chosen = [path](const Context& context) { return register_custodians(context, *path); };
+  });
+}
+
+void add_unseal(CLI::App& app, Chosen& chosen) {
+  CLI::App& sub = command(app, "unseal", "open a sealed vault with custodians' shares of its PIN",
+                          "  cardvault unseal\n"
+                          "Each custodian types a share, or names its file and opens it; it is "
+                          "checked at once.");
+  sub.callback([&chosen] { chosen = unseal; });
+}
+
 void add_custodian(CLI::App& app, Chosen& chosen) {
   CLI::App& custodian = command(app, "custodian", "a custodian's own key",
                                 "  cardvault custodian key create /media/anna/anna.key");
   custodian.require_subcommand(1);
+  add_register(custodian, chosen);
   CLI::App& key =
       command(custodian, "key", "key files and smartcards",
               "  cardvault custodian key create /media/anna/anna.key\n"
@@ -223,6 +276,7 @@ void add_custody_commands(CLI::App& app, Chosen& chosen) {
   add_custodian(app, chosen);
   add_action(app, chosen);
   add_approve(app, chosen);
+  add_unseal(app, chosen);
 }
 
 }  // namespace cardvault::provisioning

@@ -12,6 +12,8 @@
 #include "vault/custody/custodian_set.h"
 #include "vault/custody/lines.h"
 #include "vault/custody/medium.h"
+#include "vault/daemon/bounds.h"
+#include "vault/daemon/quorum_word.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -155,7 +157,6 @@ void Ceremony::install() {
     std::vector<core::Event> events;
     for (const auto& entry : so_far.entries) events.push_back(event_of(entry, actor));
     create_folder(file("data"), 0700, {});
-    record_keys(file("data"), actor, reports(), events);
     const auto key = custody::parse_public_key(so_far.last("audit-key")->get("key"));
     const NewKeys keys{
         .token_uri = plan_.custodians_unseal
@@ -164,6 +165,12 @@ void Ceremony::install() {
         .reports = reports(),
         .audit_vkey = audit::VerifierKey(audit::default_origin(vault_.label), *key).text()};
     write_files(vault_, keys, stage_);
+    // From its first start on the vault asks these custodians.
+    record_keys(
+        file("data"), actor, reports(), events,
+        {{daemon::kCustodiansValue, custody::read_text_file(file("custodians"))},
+         {daemon::kBoundsValue,
+          daemon::encode_bounds(daemon::bounds_of(daemon::read_config(file("vault.toml"))))}});
     set_owners(vault_, stage_);
     create_folder(file("custody"), 0755, {});
     fs::copy_file(file("transcript"), file("custody/transcript.1"));

@@ -3,11 +3,11 @@
 #include <filesystem>
 
 #include "provisioning/ceremony_delivery.h"
-#include "provisioning/ceremony_leaving.h"
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/custody/transcript_check.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
+#include "vault/custody/left_log.h"
 #include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
@@ -36,7 +36,7 @@ class Reshare {
       throw ToolError(ExitCode::kRefused,
                       options.transcript + " does not hold: see `cardvault ceremony verify`");
     }
-    for (const Left& one : who_left(path_, old_)) {
+    for (const custody::Left& one : custody::who_left(path_, old_)) {
       throw ToolError(
           ExitCode::kRefused,
           one.name + " left on " + base::format_time(one.time_ms).substr(0, 10) +

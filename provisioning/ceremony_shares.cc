@@ -3,11 +3,8 @@
 #include <time.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <map>
 
 #include "provisioning/ceremony_desk.h"
-#include "provisioning/ceremony_leaving.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
 #include "vault/custody/lines.h"
@@ -15,7 +12,6 @@
 namespace cardvault::provisioning {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr const char* kNothing = "Nothing was recorded: run the same command again.\n";
 
 std::int64_t now_ms() {
@@ -62,65 +58,6 @@ ExitCode list_shares(const Context& context, const std::string& path) {
   }
   render(context.out, context.format, answer);
   return ExitCode::kDone;
-}
-
-std::string newest_transcript(const std::string& folder) {
-  std::string newest;
-  unsigned highest = 0;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename();
-    constexpr std::string_view kPrefix = "transcript.";
-    if (!name.starts_with(kPrefix)) continue;
-    const auto number = custody::parse_number(name.substr(kPrefix.size()), 99999);
-    if (!number || *number <= highest) continue;
-    highest = *number;
-    newest = entry.path();
-  }
-  return newest;
-}
-
-void check_shares(const std::string& folder, std::int64_t now, Findings& findings) {
-  if (!fs::exists(folder)) return;
-  const std::string path = newest_transcript(folder);
-  const std::string how = "cardvault share drill --transcript " + path;
-  std::vector<custody::Drill> drills;
-  try {
-    if (path.empty()) throw base::StartupError(folder + ": it has no transcript.N");
-    drills = custody::last_drills(path);
-    check_leavers(path, findings);
-  } catch (const base::StartupError& problem) {
-    findings.push_back({Severity::kError, problem.what(),
-                        "put the transcript back from its copy: without it no share can be told "
-                        "from a bad one"});
-    return;
-  }
-  struct Count {
-    unsigned proven = 0;
-    unsigned needed = 0;
-  };
-  std::map<custody::SecretName, Count> counts;
-  for (const custody::Drill& one : drills) {
-    const std::int64_t last = std::max(one.proven_ms, one.delivered_ms);
-    Count& count = counts[one.share.label.secret];
-    count.needed = one.share.label.threshold;
-    if (now - last <= kDrillWarning_ms) {
-      ++count.proven;
-      continue;
-    }
-    findings.push_back(
-        {Severity::kWarning,
-         name_of(one.share) + " was last proven good on " + base::format_time(last).substr(0, 10),
-         how});
-  }
-  for (const auto& [secret, count] : counts) {
-    const std::string name(custody::secret_name(secret));
-    const bool spare = count.proven > count.needed;
-    findings.push_back({spare ? Severity::kOk : Severity::kWarning,
-                        name + ": " + std::to_string(count.proven) + " shares proven good, " +
-                            std::to_string(count.needed) + " rebuild it",
-                        spare ? "" : how});
-  }
 }
 
 }  // namespace cardvault::provisioning

@@ -1,4 +1,4 @@
-// Shares after the ceremony: `cardvault share …`, and what doctor says of them.
+// Shares after the ceremony: `cardvault share …`.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "provisioning/context.h"
-#include "provisioning/finding.h"
 
 namespace cardvault::provisioning {
 
@@ -27,15 +26,5 @@ struct ReshareOptions {
 // `share reshare`: K custodians rebuild the secret in memory, all of its custodians receive shares
 // of a new split, and the old ones are void. For a lost medium; never for a custodian who leaves.
 ExitCode reshare(const Context& context, const ReshareOptions& options);
-
-inline constexpr std::int64_t kDrillWarning_ms = 180LL * 24 * 3'600'000;
-
-// For doctor: a warning for each share not proven for longer than kDrillWarning_ms, counted from
-// its delivery; a secret that fewer than K + 1 custodians have proven is a warning too; an error
-// when the newest transcript in `folder` (VAULT/custody) can't be read. No folder: no findings.
-void check_shares(const std::string& folder, std::int64_t now_ms, Findings& findings);
-
-// "transcript.N" with the highest N; "" when there is none.
-[[nodiscard]] std::string newest_transcript(const std::string& folder);
 
 }  // namespace cardvault::provisioning

@@ -9,11 +9,11 @@ namespace {
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 refused by the vault, or doctor found an error; 2 usage;\n"
     "3 no vault answers; 4 a file on this side can't be read, written or trusted;\n"
-    "5 recorded, and waits for a second operator.\n"
+    "5 recorded, and waits for a second operator or for custodians' signatures.\n"
     "Data goes to stdout, everything else to stderr.";
 
 int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::string& format,
-                  int argc, const char* const* argv) {
+                  const std::vector<std::string>& approvals, int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
@@ -21,6 +21,7 @@ int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::st
     return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }
   if (format == "json") context.format = Format::kJson;
+  context.quorum = read_quorum_files(approvals);
   return static_cast<int>(chosen(context));
 }
 
@@ -54,6 +55,11 @@ int run(int argc, const char* const* argv, Context context) {
                   "  cardvault client add web --cert web.pem --permissions tokenize,cards.read\n"
                   "  cardvault --format json token inspect tok_01KAMZJ0000000000000000000\n") +
       "\n" + kExitCodes);
+  std::vector<std::string> approvals;
+  app.add_option("--approvals", approvals,
+                 "signatures of custodians for this very command: the folder that the command made "
+                 "when\nit was run without, or single files; may be given several times")
+      ->allow_extra_args(false);
   Chosen chosen;
   add_operator_commands(app, chosen);
   add_recipient_commands(app, chosen);
@@ -63,7 +69,7 @@ int run(int argc, const char* const* argv, Context context) {
   add_file_commands(app, chosen);
   add_log_commands(app, chosen);
   try {
-    return parse_and_run(app, chosen, context, format, argc, argv);
+    return parse_and_run(app, chosen, context, format, approvals, argc, argv);
   } catch (const ToolError& problem) {
     context.err << "cardvault: " << problem.what() << '\n';
     return static_cast<int>(problem.code());

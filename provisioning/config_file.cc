@@ -64,6 +64,7 @@ ConfigFile read_config_file(const std::string& path) {
   config.init_args = file["hsm"]["init_args"].value_or("");
   config.token = file["hsm"]["token"].value_or("");
   config.softhsm_conf = file["hsm"]["softhsm_conf"].value_or("");
+  config.custodians_unseal = file["unseal"]["by"].value_or("") == std::string_view("custodians");
   if (const toml::array* gates = file["gate"].as_array()) {
     for (const toml::node& node : *gates) {
       const toml::table* gate = node.as_table();

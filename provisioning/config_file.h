@@ -22,6 +22,7 @@ struct ConfigFile {
   std::string init_args;
   std::string token;  // RFC 7512 URI
   std::string softhsm_conf;
+  bool custodians_unseal = false;  // the PIN is in no file
   std::vector<GateEntry> gates;
 };
 

@@ -49,6 +49,7 @@ wire::AdminAnswer ask(const Context& context, Backend& backend, const std::strin
   request.verb = verb;
   request.operator_name = context.operator_name;
   request.arguments = std::move(arguments);
+  add_approvals(context.quorum, verb, request.arguments);
   request.blob = std::move(blob);
   Progress progress(context.err, context.err_is_terminal, verb);
   return backend.run(std::move(request), [&](const wire::AdminAnswer& answer) {
@@ -57,6 +58,9 @@ wire::AdminAnswer ask(const Context& context, Backend& backend, const std::strin
 }
 
 ExitCode conclude(const Context& context, const wire::AdminAnswer& answer) {
+  if (!answer.ok && answer.columns == std::vector<std::string>{"action"}) {
+    return hand_out_action(context, answer);
+  }
   if (answer.ok || !answer.columns.empty()) render(context.out, context.format, answer);
   if (!answer.message.empty()) context.err << "cardvault: " << printable(answer.message) << '\n';
   if (!answer.ok && answer.message.empty()) {

@@ -11,6 +11,7 @@
 
 #include "provisioning/backend.h"
 #include "provisioning/exit_code.h"
+#include "provisioning/quorum_files.h"
 #include "provisioning/render.h"
 
 namespace cardvault::provisioning {
@@ -22,6 +23,7 @@ struct Context {
   std::string config = kDefaultConfig;
   Format format = Format::kTable;
   std::string operator_name = {};
+  QuorumFiles quorum = {};  // of --approvals
   std::istream& in;
   std::ostream& out;
   std::ostream& err;

@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
-#include <filesystem>
 #include <string_view>
 
-#include "provisioning/ceremony_shares.h"
 #include "provisioning/config_file.h"
 #include "provisioning/local_checks.h"
 
@@ -33,12 +30,6 @@ void ask_vault(const Context& context, Findings& findings) {
     findings.push_back(
         {Severity::kError, problem.what(), "the rest was checked without the vault"});
   }
-}
-
-// Where a ceremony puts it (docs/ceremony.md).
-std::string custody_folder(const std::string& data_dir) {
-  const auto data = std::filesystem::path(data_dir + "/").lexically_normal().parent_path();
-  return (data.parent_path() / "custody").string();
 }
 
 }  // namespace
@@ -75,8 +66,6 @@ ExitCode doctor(const Context& context) {
     check_gates(context.config, config, findings);
     check_module(config, findings);
     check_machine(config, findings);
-    check_shares(custody_folder(config.data_dir), std::int64_t{std::time(nullptr)} * 1000,
-                 findings);
     ask_vault(context, findings);
   } catch (const ToolError& problem) {
     findings.push_back(

@@ -11,7 +11,7 @@ enum class ExitCode : int {
   kUsage = 2,        // the command line is wrong
   kUnreachable = 3,  // no vault answers on the admin socket
   kLocal = 4,        // a file or device on this side: can't be read, written or trusted
-  kWaits = 5,        // recorded: takes place when a second operator does the same
+  kWaits = 5,        // recorded: takes a second operator, or custodians' signatures
 };
 
 // Ends the tool with a message that says what to do; caught once, in run().

@@ -83,10 +83,10 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
   forbid(config.data_dir, "data folder", kOthersAny | 0070U, "others may reach the databases",
          findings);
   const std::string pin = pin_file_of(config.token);
-  if (pin.empty()) {
+  if (pin.empty() && !config.custodians_unseal) {
     findings.push_back({Severity::kError, "hsm.token names no pin-source",
                         "add ?pin-source=file:/path to the URI, with the PIN in that file"});
-  } else {
+  } else if (!pin.empty()) {
     forbid(pin, "PIN file", kOthersRead | kOthersWrite | 0020U, "others may read or change it",
            findings);
   }

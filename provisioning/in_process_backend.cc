@@ -41,12 +41,20 @@ void become_owner_of(const std::string& data_dir) {
 }  // namespace
 
 InProcessBackend::InProcessBackend(daemon::Config config, std::string operator_name)
-    : operator_name_(std::move(operator_name)), vault_(std::move(config)), service_(vault_, [] {
-        return std::string("no vault runs: it reads its files when it starts");
-      }) {}
+    : operator_name_(std::move(operator_name)),
+      vault_(std::move(config)),
+      service_(
+          vault_,
+          {.reload = [] { return std::string("no vault runs: it reads its files when it starts"); },
+           .seal = [] {}}) {}
 
 std::unique_ptr<InProcessBackend> InProcessBackend::open(const std::string& config_path) {
   daemon::Config config = daemon::read_config(config_path);
+  if (config.unseal.custodians) {
+    throw ToolError(ExitCode::kUnreachable,
+                    "no vault runs, and this one's PIN is with its custodians: start it, then "
+                    "`cardvault unseal`");
+  }
   std::string operator_name = operator_name_of(config);
   become_owner_of(config.data_dir);
   sandbox::harden_process();

@@ -27,6 +27,13 @@ std::string hsm_section(const NewVault& vault, const std::string& token_uri) {
   return text + "sessions = 1\ncall_timeout_ms = 5000\n";
 }
 
+// A token whose URI names no place of the PIN is opened by custodians.
+std::string unseal_section(const std::string& token_uri) {
+  if (token_uri.find("pin-source=") != std::string::npos) return "";
+  return "\n[unseal]\nby = \"custodians\"        # `cardvault unseal` after each start\n"
+         "survive_crash = false    # true: a crash heals by itself, see vault.toml(5)\n";
+}
+
 constexpr const char* kPolicy = R"(
 [policy]
 countries = ["KZ"]       # cards issued elsewhere are refused; [] allows all
@@ -92,7 +99,7 @@ std::string vault_toml(const NewVault& vault, const std::string& token_uri) {
   std::string text = "# Made by `cardvault init`; every key is explained in vault.toml(5).\n\n";
   text += "[vault]\ndata_dir = " + quoted(layout.data()) + "\n";
   text += "admin_socket = " + quoted(layout.run_dir + "/cardvaultd/admin.sock") + "\n\n";
-  text += hsm_section(vault, token_uri) + kPolicy;
+  text += hsm_section(vault, token_uri) + unseal_section(token_uri) + kPolicy;
   for (const NewGate& gate : vault.gates) {
     text += "\n[[gate]]                 # the most that this gate may ever assert\n";
     text += "name = " + quoted(gate.name) + "\n";

@@ -88,9 +88,10 @@ ExitCode destroy_key(const Context& context, const DestroyOptions& options) {
   const auto key = daemon::parse_key(options.label);
   if (!key) throw ToolError(ExitCode::kUsage, "which key? as in pan-enc/1");
   Arguments arguments{{"label", options.label}};
-  if (!options.after.empty()) {
-    arguments.emplace_back("after_s", std::to_string(parse_duration(options.after)));
-  }
+  // Custodians who approve it approve its delay.
+  arguments.emplace_back(
+      "after_s", std::to_string(options.after.empty() ? config.keys.destroy_after_days * 86'400LL
+                                                      : parse_duration(options.after)));
   if (options.give_up_log_search) arguments.emplace_back("give_up_log_search", "true");
   const auto change = open_token_change(config.hsm);
   if (finish_earlier(context, *change) == options.label) return ExitCode::kDone;

@@ -90,8 +90,8 @@ NewKeys make_keys(const Context& context, const NewVault& vault, const std::stri
 }
 
 void record_keys(const std::string& data_dir, const std::string& operator_name,
-                 const std::vector<hsm::KeyReport>& reports,
-                 const std::vector<core::Event>& before) {
+                 const std::vector<hsm::KeyReport>& reports, const std::vector<core::Event>& before,
+                 const std::vector<std::pair<std::string_view, std::string>>& values) {
   store::StoreOptions options;
   options.create = true;
   const auto store = store::SqliteStore::open(data_dir, options);
@@ -109,6 +109,9 @@ void record_keys(const std::string& data_dir, const std::string& operator_name,
           row.kcv = report.kcv;
           row.created_ms = now_ms;
           if (auto put = tx.put_key(row); !put) return put;
+        }
+        for (const auto& [name, value] : values) {
+          if (auto put = tx.put_value(name, base::as_bytes(value)); !put) return put;
         }
         return {};
       },

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hsm/key_maker.h"
@@ -23,10 +25,12 @@ struct NewKeys {
                                 const std::string& stage);
 
 // Makes the databases in `data_dir`, an existing empty folder, and records the keys in them, each
-// with an event that `operator_name` made it; `before` are events that come first.
+// with an event that `operator_name` made it; `before` are events that come first, `values` named
+// values.
 void record_keys(const std::string& data_dir, const std::string& operator_name,
                  const std::vector<hsm::KeyReport>& reports,
-                 const std::vector<core::Event>& before = {});
+                 const std::vector<core::Event>& before = {},
+                 const std::vector<std::pair<std::string_view, std::string>>& values = {});
 
 // A folder that the module keeps its token in, as its C_Initialize arguments say
 // (NSS: configdir='sql:/path'); "" when they name none.

@@ -53,11 +53,42 @@ void add_client_add(CLI::App& parent, Chosen& chosen) {
   });
 }
 
+void add_client_change(CLI::App& parent, Chosen& chosen) {
+  CLI::App& app = command(
+      parent, "change", "give a client other rights; what is not named stays",
+      "  cardvault client change processor --permissions detokenize,cards.read\n"
+      "  cardvault client change processor --reveals-per-day 200\n"
+      "On a vault with custodians, more rights take their quorum (docs/custody.md); fewer don't.");
+  const auto rights = std::make_shared<ClientRights>();
+  app.add_option("ID", rights->id, "the client")->required();
+  app.add_option("--permissions", rights->permissions, "comma-separated, as in `client add`");
+  app.add_option("--purposes", rights->purposes, "for detokenize; '*' allows any");
+  app.add_option("--rate", rights->rate, "items per second; 0: the vault's default");
+  app.add_option("--reveals-per-hour", rights->reveals_per_hour, "clear PANs; 0: the default");
+  app.add_option("--reveals-per-day", rights->reveals_per_day, "clear PANs; 0: the default");
+  app.callback([&chosen, rights] {
+    chosen = [rights](const Context& context) { return change_client(context, *rights); };
+  });
+}
+
+void add_gates(CLI::App& app, Chosen& chosen) {
+  CLI::App& gate = command(app, "gate", "what gates may assert", "  cardvault gate approve");
+  gate.require_subcommand(1);
+  CLI::App& approve =
+      command(gate, "approve", "have the custodians approve gates' ceilings and default quotas",
+              "  cardvault gate approve\n"
+              "  cardvault gate approve --approvals gate.approve-1a2b3c4d\n"
+              "As vault.toml has them now; what it allows beyond the last approval is refused at\n"
+              "reload and start.");
+  approve.callback([&chosen] { chosen = approve_gates; });
+}
+
 void add_clients(CLI::App& app, Chosen& chosen) {
   CLI::App& client = command(app, "client", "who may ask the vault",
                              "  cardvault client list\n  cardvault client freeze web");
   client.require_subcommand(1);
   add_client_add(client, chosen);
+  add_client_change(client, chosen);
   add_plain(client, chosen, "list", "all clients, with permissions and state", "client.list",
             "  cardvault client list\n  cardvault --format json client list | jq -r '.[].client'");
   add_enroll_commands(client, chosen);
@@ -112,8 +143,12 @@ void add_operator_commands(CLI::App& app, Chosen& chosen) {
             "  cardvault status");
   add_plain(app, chosen, "reload", "read certificates and configuration again", "reload",
             "  cardvault reload");
+  add_plain(app, chosen, "seal",
+            "end all sessions with the HSM and forget its PIN; only custodians open it again",
+            "seal", "  cardvault seal");
   add_key_commands(app, chosen);
   add_clients(app, chosen);
+  add_gates(app, chosen);
   add_customers(app, chosen);
   add_tokens(app, chosen);
   CLI::App& clock = command(app, "clock", "vault time", "  cardvault clock confirm");

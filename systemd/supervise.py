@@ -2,7 +2,8 @@
 """Runs one vault and its gates from a folder, as systemd would: `./dev up`.
 
 Makes the gates' listening sockets (TLS, vault, health) and passes them on as systemd does
-(sd_listen_fds(3)), drops each process to its own uid when started as root, restarts what dies, keeps
+(sd_listen_fds(3)), keeps the descriptors that the daemon stores over its crashes (sd_notify(3), FDSTORE=1;
+as systemd does with FileDescriptorStoreMax=1), drops each process to its own uid when started as root, restarts what dies, keeps
 DIR/daemon.pid and DIR/gate-NAME.pid right, and writes what they say into DIR/log. SIGTERM stops the
 gates first, so that requests in flight still find the vault, then the vault.
 """
@@ -16,6 +17,7 @@ import resource
 import selectors
 import signal
 import socket
+import struct
 import sys
 import time
 import tomllib
@@ -35,6 +37,7 @@ class Process:
     def __init__(self, name, argv, uid, sockets, pid_file):
         self.name, self.argv, self.uid = name, argv, uid
         self.sockets, self.pid_file = sockets, pid_file
+        self.stored = {}  # descriptors that it gave into our keeping, by name
         self.pid, self.pipe, self.tail = 0, -1, b""
         self.backoff, self.started, self.due = FIRST_BACKOFF_S, 0.0, 0.0
 
@@ -57,13 +60,14 @@ def allow_many_files():
             continue
 
 
-def run_child(process, supervisor, log_end):
+def run_child(process, supervisor, log_end, notify_path):
     """In the child: sockets, limits, uid, exec. Never returns."""
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         null = os.open("/dev/null", os.O_RDONLY)
         # High first: the numbers 3.. may be in use by what is being copied.
-        held = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 100) for s in process.sockets.values()]
+        passed = [s.fileno() for s in process.sockets.values()] + list(process.stored.values())
+        held = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in passed]
         out = fcntl.fcntl(log_end, fcntl.F_DUPFD, 100)
         for target, source in [(0, null), (1, out), (2, out)]:
             os.dup2(source, target)
@@ -75,7 +79,8 @@ def run_child(process, supervisor, log_end):
         if held:
             environment["LISTEN_PID"] = str(os.getpid())
             environment["LISTEN_FDS"] = str(len(held))
-            environment["LISTEN_FDNAMES"] = ":".join(process.sockets)
+            environment["LISTEN_FDNAMES"] = ":".join([*process.sockets, *process.stored])
+        environment["NOTIFY_SOCKET"] = notify_path
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         allow_many_files()
         os.umask(0o077)
@@ -98,6 +103,9 @@ class Supervisor:
         self.folder, self.processes, self.log_fd = folder, processes, log
         self.selector = selectors.DefaultSelector()
         self.stopping = False
+        self.notify_path = f"{folder}/run/notify.sock"
+        self.notify = listen_notify(self.notify_path)
+        self.selector.register(self.notify, selectors.EVENT_READ, self.notify)
         self.wake_read, self.wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.selector.register(self.wake_read, selectors.EVENT_READ, None)
         signal.set_wakeup_fd(self.wake_write, warn_on_full_buffer=False)
@@ -129,7 +137,7 @@ class Supervisor:
         supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            run_child(process, supervisor, write_end)
+            run_child(process, supervisor, write_end, self.notify_path)
         os.close(write_end)
         os.set_blocking(read_end, False)
         process.pid, process.pipe, process.started = pid, read_end, time.monotonic()
@@ -150,6 +158,31 @@ class Supervisor:
         for line in lines:
             self.log(process.name, line.decode("utf-8", "replace"))
         process.tail = process.tail[-65536:]
+
+    def take_notice(self):
+        """FDSTORE=1 and FDSTOREREMOVE=1 of a process of ours; everything else is dropped."""
+        try:
+            text, control, _, _ = self.notify.recvmsg(4096, socket.CMSG_SPACE(12) + socket.CMSG_SPACE(64))
+        except BlockingIOError:
+            return
+        sender, received = 0, []
+        for level, kind, data in control:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+                sender = struct.unpack("3i", data[:12])[0]
+            elif level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                count = len(data) // 4
+                received = list(struct.unpack(f"{count}i", data[:4 * count]))
+        words = dict(line.split("=", 1) for line in text.decode("utf-8", "replace").splitlines() if "=" in line)
+        process = next((p for p in self.processes if p.pid and p.pid == sender), None)
+        name = words.get("FDNAME", "stored")
+        if process and (words.get("FDSTORE") or words.get("FDSTOREREMOVE")) == "1":
+            for fd in [process.stored.pop(name)] if name in process.stored else []:
+                os.close(fd)
+            if words.get("FDSTORE") == "1" and received and not process.stored:
+                process.stored[name] = received.pop()
+                os.set_inheritable(process.stored[name], False)
+        for fd in received:
+            os.close(fd)
 
     def reap(self):
         while True:
@@ -187,6 +220,8 @@ class Supervisor:
                     os.read(self.wake_read, 4096)
                 except BlockingIOError:
                     pass
+            elif key.data is self.notify:
+                self.take_notice()
             elif key.data.pipe == key.fd:
                 self.read(key.data)
         self.reap()
@@ -241,6 +276,16 @@ def listen_unix(path, uid, mode):
         os.chown(path, uid, uid)
     listener.listen(64)
     return listener
+
+
+def listen_notify(path):
+    if os.path.lexists(path):
+        os.unlink(path)
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    notify.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    notify.bind(path)
+    os.chmod(path, 0o666)  # whose word it is, the kernel says
+    return notify
 
 
 def processes_of(folder, programs, port, daemon_uid):

@@ -60,8 +60,14 @@ QuorumVerdict check_quorum(const Action& action, std::span<const Approval> appro
   }
   const bool enough = set.needed >= kMinThreshold && out.approved_by.size() >= set.needed;
   if (!enough) {
+    std::string others;
+    for (const Custodian& one : set.custodians) {
+      if (std::ranges::find(names, one.name) != names.end()) continue;
+      others += (others.empty() ? "" : ", ") + one.name;
+    }
     out.problems.push_back(std::to_string(out.approved_by.size()) + " of " +
-                           std::to_string(set.needed) + " custodians needed have approved it");
+                           std::to_string(set.needed) +
+                           " custodians needed have approved it; missing are " + others);
   }
   out.reached = sound && enough;
   return out;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <utility>
 
 #include "vault/base/clock.h"
@@ -132,5 +133,21 @@ void TranscriptWriter::add(std::string_view verb, Fields fields) {
 }
 
 void TranscriptWriter::add(const Signed& signature) { append(signed_line(signature)); }
+
+std::string newest_transcript(const std::string& folder) {
+  std::string newest;
+  unsigned highest = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename();
+    constexpr std::string_view kPrefix = "transcript.";
+    if (!name.starts_with(kPrefix)) continue;
+    const auto number = parse_number(name.substr(kPrefix.size()), 99999);
+    if (!number || *number <= highest) continue;
+    highest = *number;
+    newest = entry.path();
+  }
+  return newest;
+}
 
 }  // namespace cardvault::custody

@@ -52,6 +52,9 @@ struct Transcript {
 // not checked (transcript_check.h).
 [[nodiscard]] Transcript parse_transcript(const std::string& what, std::string_view text);
 
+// The path of the folder's "transcript.N" with the highest N; "" when there is none.
+[[nodiscard]] std::string newest_transcript(const std::string& folder);
+
 // Appends to a transcript's file, each line synced before add() returns. One process at a time
 // (flock). Throws StartupError when the file can't be made, opened or written.
 class TranscriptWriter {

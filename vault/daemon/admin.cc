@@ -1,5 +1,6 @@
 #include "vault/daemon/admin.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "vault/daemon/admin_answers.h"
@@ -24,6 +25,7 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"key.keep", &AdminService::key_keep},
       {"key.destroyed", &AdminService::key_destroyed},
       {"client.add", &AdminService::client_add},
+      {"client.change", &AdminService::client_rights},
       {"client.list", &AdminService::client_list},
       {"client.revoke", &AdminService::client_change},
       {"client.ca", &AdminService::client_ca},
@@ -55,18 +57,30 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"otp.unlock", &AdminService::otp_unlock},
       {"canary.plant", &AdminService::canary_plant},
       {"canary.list", &AdminService::canary_list},
-      {"jwks", &AdminService::jwks}};
+      {"jwks", &AdminService::jwks},
+      {"custodians.register", &AdminService::custodians_register},
+      {"custodians.list", &AdminService::custodians_list},
+      {"custodians.draft", &AdminService::custodians_draft},
+      {"gate.approve", &AdminService::gate_approve},
+      {"seal", &AdminService::seal},
+      {"unseal.share", &AdminService::unseal_status},
+      {"unseal.status", &AdminService::unseal_status}};
   return kHandlers;
 }
 
-AdminService::AdminService(Vault& vault, std::function<std::string()> reload)
-    : vault_(vault), reload_(std::move(reload)), rewrapper_(vault) {}
+AdminService::AdminService(Vault& vault, Hooks hooks)
+    : vault_(vault), hooks_(std::move(hooks)), rewrapper_(vault) {}
 
 std::string AdminService::Call::argument(std::string_view name) const {
   for (const auto& [key, value] : request.arguments) {
     if (key == name) return value;
   }
   return "";
+}
+
+bool AdminService::Call::has(std::string_view name) const {
+  return std::ranges::find(request.arguments, name, &std::pair<std::string, std::string>::first) !=
+         request.arguments.end();
 }
 
 std::uint64_t AdminService::Call::number(std::string_view name, std::uint64_t fallback) const {
@@ -140,7 +154,8 @@ void AdminService::refuse_stranger(std::uint32_t uid) {
 wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::string& operator_name,
                                     const Emit& emit) {
   std::string waits;
-  const Call call{request, operator_name, emit, waits};
+  std::string action;
+  const Call call{request, operator_name, emit, waits, action};
   if (!request.operator_name.empty() && request.operator_name != operator_name) {
     return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
                                           request.operator_name + "'");
@@ -154,12 +169,17 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
                                                "': the tool and the daemon differ in version");
   }
   wire::AdminAnswer answer = (this->*handler->second)(call);
-  return waits.empty() ? answer : refusal(Code::kApprovalNeeded, std::move(waits));
+  if (!waits.empty()) return refusal(Code::kApprovalNeeded, std::move(waits));
+  if (!action.empty()) {
+    answer.columns = {"action"};
+    answer.rows = {{std::move(action)}};
+  }
+  return answer;
 }
 
 wire::AdminAnswer AdminService::reload(const Call& call) {
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  return success(reload_());
+  return success(hooks_.reload());
 }
 
 wire::AdminAnswer AdminService::clock_confirm(const Call& call) {

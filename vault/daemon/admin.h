@@ -9,8 +9,8 @@
 #include <string>
 #include <string_view>
 
-#include "protocol/wire/codec.h"
 #include "vault/core/index_fingerprints.h"
+#include "vault/daemon/admin_handler.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/rewrapper.h"
 #include "vault/daemon/vault.h"
@@ -24,29 +24,31 @@ struct KeyRefusal {
 };
 
 // Thread-safe. Every act is an event before its answer: actor "operator:NAME", gate "admin".
-class AdminService {
+class AdminService final : public AdminHandler {
  public:
-  // Sends a part of a long answer; false when nobody listens any more.
-  using Emit = std::function<bool(wire::AdminAnswer)>;
-  // reload() reads the configuration file again and returns what to tell the operator.
-  AdminService(Vault& vault, std::function<std::string()> reload);
+  struct Hooks {
+    std::function<std::string()> reload;  // reads the configuration file again; what to tell
+    std::function<void()> seal;           // ends this vault soon after; only its custodians open it
+  };
+  AdminService(Vault& vault, Hooks hooks);
 
   [[nodiscard]] wire::AdminAnswer run(wire::AdminRequest& request, const std::string& operator_name,
-                                      const Emit& emit);
+                                      const Emit& emit) override;
   // What goes on without an operator: rows that were being moved when the vault stopped. Ends
   // before the vault does.
   void resume_background() { rewrapper_.resume(); }
   void stop_background() { rewrapper_.stop(); }
-  // Somebody connected who is no operator: recorded.
-  void refuse_stranger(std::uint32_t uid);
+  void refuse_stranger(std::uint32_t uid) override;
 
  private:
   struct Call {
     wire::AdminRequest& request;
     const std::string& operator_name;
     const Emit& emit;
-    std::string& waits;  // why the act waits for a second operator, if it does
+    std::string& waits;   // why the act waits for a second operator, if it does
+    std::string& action;  // what custodians have to sign before it, if they do
     [[nodiscard]] std::string argument(std::string_view name) const;
+    [[nodiscard]] bool has(std::string_view name) const;
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t fallback) const;
   };
   using Handler = wire::AdminAnswer (AdminService::*)(const Call&);
@@ -64,6 +66,7 @@ class AdminService {
   wire::AdminAnswer key_keep(const Call& call);
   wire::AdminAnswer key_destroyed(const Call& call);
   wire::AdminAnswer client_add(const Call& call);
+  wire::AdminAnswer client_rights(const Call& call);
   wire::AdminAnswer client_list(const Call& call);
   wire::AdminAnswer client_change(const Call& call);
   wire::AdminAnswer client_ca(const Call& call);
@@ -91,6 +94,12 @@ class AdminService {
   wire::AdminAnswer canary_plant(const Call& call);
   wire::AdminAnswer canary_list(const Call& call);
   wire::AdminAnswer jwks(const Call& call);
+  wire::AdminAnswer custodians_register(const Call& call);
+  wire::AdminAnswer custodians_list(const Call& call);
+  wire::AdminAnswer custodians_draft(const Call& call);
+  wire::AdminAnswer gate_approve(const Call& call);
+  wire::AdminAnswer seal(const Call& call);
+  wire::AdminAnswer unseal_status(const Call& call);
 
   // Vault::commit() for acts: one that [admin] two_operators names takes place when a second
   // operator asks for it within 24 hours; the first one's call is recorded, ends here with
@@ -106,11 +115,11 @@ class AdminService {
                                        const std::string& why);
   // Of the identifier that the call names. kInvalidCustomer; errors of Crypto.
   [[nodiscard]] base::Result<core::IndexFingerprints> customer_fingerprints(const Call& call);
-  // Why making or destroying a key is refused without the custodians' quorum: the one place that
-  // asks for it. Called inside the transaction, before it writes, with the key's label.
+  // check_word() for this call: nothing when the act may go on. Every act that needs the
+  // custodians' quorum asks here, last of all that could refuse it.
   [[nodiscard]] base::Result<std::optional<KeyRefusal>> demand_quorum(const Call& call,
                                                                       core::Transaction& tx,
-                                                                      const std::string& key);
+                                                                      core::Event& done);
   // One change of the key register. `decide` sees the rows as they are, in the transaction, and may
   // refuse; `done` is the event in any case. What it wrote is in use as soon as it is durable.
   using KeyDecide = std::function<base::Result<std::optional<KeyRefusal>>(
@@ -126,7 +135,7 @@ class AdminService {
   static const std::map<std::string, Handler, std::less<>>& handlers();
 
   Vault& vault_;
-  const std::function<std::string()> reload_;
+  const Hooks hooks_;
   std::mutex bin_mutex_;
   std::map<std::string, base::SecretBuffer> bin_uploads_;  // by operator
   std::mutex keys_mutex_;                                  // one act on keys at a time

@@ -9,6 +9,7 @@
 #include "vault/core/pan.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
+#include "vault/daemon/quorum_word.h"
 
 namespace cardvault::daemon {
 
@@ -16,11 +17,11 @@ using base::Code;
 
 namespace {
 
-constexpr std::array<std::string_view, 15> kApprovable = {
-    "canary.plant",  "client.add",    "client.freeze",    "client.release",
-    "client.revoke", "clock.confirm", "customer.freeze",  "customer.unfreeze",
-    "otp.unlock",    "recipient.add", "recipient.remove", "recipient.replace",
-    "token.delete",  "token.freeze",  "token.unfreeze"};
+constexpr std::array<std::string_view, 16> kApprovable = {
+    "canary.plant",      "client.add",    "client.change", "client.freeze",
+    "client.release",    "client.revoke", "clock.confirm", "customer.freeze",
+    "customer.unfreeze", "otp.unlock",    "recipient.add", "recipient.remove",
+    "recipient.replace", "token.delete",  "token.freeze",  "token.unfreeze"};
 
 constexpr std::size_t kMaxPlain = 128;
 
@@ -71,6 +72,7 @@ std::span<const std::string_view> approvable_verbs() noexcept { return kApprovab
 
 base::Result<std::string> act_text(core::Services& services, const wire::AdminRequest& request) {
   auto arguments = request.arguments;
+  std::erase_if(arguments, [](const auto& one) { return is_quorum_argument(one.first); });
   std::ranges::sort(arguments);
   std::string text = request.verb;
   for (const auto& [key, value] : arguments) {

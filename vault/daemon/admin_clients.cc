@@ -2,34 +2,19 @@
 #include <algorithm>
 #include <optional>
 #include <ranges>
-#include <sstream>
 
 #include "vault/core/card_check.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
+#include "vault/daemon/name_list.h"
 
 namespace cardvault::daemon {
 
 using base::Code;
 
 namespace {
-
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> out;
-  std::istringstream in(list);
-  for (std::string part; std::getline(in, part, ',');) {
-    if (!part.empty()) out.push_back(part);
-  }
-  return out;
-}
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string out;
-  for (const std::string& part : parts) out += (out.empty() ? "" : ",") + part;
-  return out;
-}
 
 std::string state_of(const core::Client& client) {
   return client.revoked ? "revoked" : client.frozen ? "frozen" : "active";
@@ -50,64 +35,6 @@ base::Result<void> revoke_certificates(core::Transaction& tx, const std::string&
 
 }  // namespace
 
-wire::AdminAnswer AdminService::client_add(const Call& call) {
-  core::Client client;
-  client.id = call.argument("id");
-  client.san = call.argument("san");
-  client.spki_sha256 = call.argument("spki");
-  if (call.argument("enrolled") == "true") client.san = enrolled_name(client.id);
-  client.purposes = split(call.argument("purposes"));
-  client.rate_per_s = static_cast<std::uint32_t>(call.number("rate", 0));
-  client.reveals_per_hour = static_cast<std::uint32_t>(call.number("reveals_per_hour", 0));
-  client.reveals_per_day = static_cast<std::uint32_t>(call.number("reveals_per_day", 0));
-  client.created_ms = vault_.clock().now_ms();
-  const auto permissions = core::Permissions::parse(split(call.argument("permissions")));
-  if (!core::valid_client_id(client.id)) {
-    return refusal(Code::kInvalidArgument,
-                   "a client id is 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning with a letter "
-                   "or digit");
-  }
-  if (!permissions) {
-    return refusal(Code::kInvalidArgument,
-                   "unknown permission; known are: " + join(core::Permissions{UINT32_MAX}.names()));
-  }
-  client.permissions = *permissions;
-  std::array<std::uint8_t, 32> pin{};
-  if (client.san.empty() == client.spki_sha256.empty() ||
-      (!client.spki_sha256.empty() && !core::from_hex(client.spki_sha256, pin))) {
-    return refusal(Code::kInvalidArgument,
-                   "name the client's certificate by exactly one of: its SPKI pin (SHA-256, 64 "
-                   "hex digits), a subject alternative name, or that the vault enrolls it");
-  }
-  for (const std::string& purpose : client.purposes) {
-    if (purpose != "*" && !core::valid_client_id(purpose)) {
-      return refusal(Code::kInvalidArgument, "a purpose is a short name, or *");
-    }
-  }
-  for (const auto& known : vault_.services().clients.all()) {
-    if (known->id == client.id) {
-      return refusal(Code::kAlreadyExists, "there is a client '" + client.id +
-                                               "' already: revoked and frozen ones keep their id");
-    }
-    if ((!client.san.empty() && known->san == client.san) ||
-        (!client.spki_sha256.empty() && known->spki_sha256 == client.spki_sha256)) {
-      return refusal(Code::kAlreadyExists,
-                     "client '" + known->id + "' is registered for this certificate already");
-    }
-  }
-  core::Event done = event(call);
-  done.resource = client.id;
-  done.details = {{"permissions", join(client.permissions.names())},
-                  {"purposes", join(client.purposes)}};
-  const auto decide = [&](core::Transaction& tx, core::EventSink& events) {
-    events.add(done);
-    return tx.put_client(client);
-  };
-  if (auto ok = commit(call, decide); !ok) return failed(ok.error());
-  vault_.services().clients.put(client);
-  return success("client '" + client.id + "' may connect now");
-}
-
 wire::AdminAnswer AdminService::client_list(const Call& call) {
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
   wire::AdminAnswer answer;
@@ -118,8 +45,8 @@ wire::AdminAnswer AdminService::client_list(const Call& call) {
     const auto limit = [](std::uint32_t own, std::uint32_t of_all) {
       return std::to_string(own == 0 ? of_all : own);
     };
-    answer.rows.push_back({client->id, state_of(*client), join(client->permissions.names()),
-                           join(client->purposes),
+    answer.rows.push_back({client->id, state_of(*client), join_names(client->permissions.names()),
+                           join_names(client->purposes),
                            client->san.empty() ? "spki:" + client->spki_sha256 : client->san,
                            base::format_time(client->created_ms),
                            limit(client->reveals_per_hour, limits.client_per_hour),

@@ -3,6 +3,7 @@
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
 #include "vault/daemon/client_findings.h"
+#include "vault/daemon/custody_findings.h"
 #include "vault/daemon/key_findings.h"
 
 namespace cardvault::daemon {
@@ -102,6 +103,7 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
            "`cardvault key rotate " + std::string(core::key_purpose_name(purpose)) + "`");
     }
   }
+  for (auto& row : examine_custody(vault_)) answer.rows.push_back(std::move(row));
   for (auto& row : examine_keys(vault_, rewrapper_.status())) {
     answer.rows.push_back(std::move(row));
   }

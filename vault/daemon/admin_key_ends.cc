@@ -185,7 +185,7 @@ wire::AdminAnswer AdminService::key_destroy(const Call& call) {
                                 "ten years are over, say --give-up-log-search"};
         }
         if (due == 0) {
-          const auto allowed = demand_quorum(call, tx, label);
+          const auto allowed = demand_quorum(call, tx, what);
           if (!allowed || *allowed) return allowed;
           due = now + after_s * 1000;
           std::vector<std::uint8_t> value;

@@ -34,13 +34,6 @@ std::vector<std::uint8_t> number_value(std::uint64_t value) {
 
 }  // namespace
 
-// Nothing is asked for yet: custodians' signatures are checked here once a vault has custodians.
-base::Result<std::optional<KeyRefusal>> AdminService::demand_quorum(const Call& /*call*/,
-                                                                    core::Transaction& /*tx*/,
-                                                                    const std::string& /*key*/) {
-  return std::nullopt;
-}
-
 wire::AdminAnswer AdminService::change_keys(core::Event done, const std::string& told,
                                             const KeyDecide& decide,
                                             const std::function<void()>& before_use) {
@@ -112,8 +105,6 @@ wire::AdminAnswer AdminService::key_rotate(const Call& call) {
         done.resource = core::key_label(key);
         // One that was begun and not finished is gone on with under the word it was begun with.
         if (*begun && !(*begun)->empty() && read_u64(**begun) == key.version) return std::nullopt;
-        const auto allowed = demand_quorum(call, tx, done.resource);
-        if (!allowed || *allowed) return allowed;
         const auto earlier = versions_in(rows, *purpose, KeyState::kDecryptOnly);
         if (earlier.size() >= core::KeyVersions::kMaxEarlier) {
           return KeyRefusal{Code::kConflict,
@@ -121,6 +112,8 @@ wire::AdminAnswer AdminService::key_rotate(const Call& call) {
                                 " earlier versions are still in use: `cardvault key rewrap " +
                                 call.argument("purpose") + "`, then `cardvault key retire` them"};
         }
+        const auto allowed = demand_quorum(call, tx, done);
+        if (!allowed || *allowed) return allowed;
         auto put = tx.put_value(rotation_value(*purpose), number_value(key.version));
         if (!put) return std::unexpected(put.error());
         return std::nullopt;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 
 #include "vault/base/log.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kSendMs = 30'000;
 constexpr int kPollMs = 200;
+constexpr auto kLastAnswer = std::chrono::seconds(2);
 
 std::string login_name(std::uint32_t uid) {
   passwd entry{};
@@ -39,9 +41,9 @@ base::Result<void> send_answer(const Fd& fd, std::uint64_t id, const wire::Admin
 
 }  // namespace
 
-AdminServer::AdminServer(const std::string& socket, AdminService& service,
+AdminServer::AdminServer(const std::string& socket, AdminHandler& handler,
                          std::vector<Operator> operators)
-    : path_(socket), service_(service), operators_(std::move(operators)) {
+    : path_(socket), handler_(handler), operators_(std::move(operators)) {
   auto listener = listen_unix(socket);
   if (!listener) {
     throw base::StartupError("cannot listen on " + socket + " (errno " +
@@ -55,7 +57,13 @@ AdminServer::AdminServer(const std::string& socket, AdminService& service,
 AdminServer::~AdminServer() {
   stopping_ = true;
   thread_.join();
+  // An answer that is being made still goes out; who doesn't take it is cut off.
+  for (Session& session : sessions_) ::shutdown(session.fd.get(), SHUT_RD);
+  const auto patience = std::chrono::steady_clock::now() + kLastAnswer;
   for (Session& session : sessions_) {
+    while (!session.over && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     ::shutdown(session.fd.get(), SHUT_RDWR);
     session.thread.join();
   }
@@ -97,7 +105,7 @@ void AdminServer::run() {
 void AdminServer::serve(Session& session) {
   const auto name = operator_of(session.fd);
   if (!name) {
-    service_.refuse_stranger(static_cast<std::uint32_t>(name.error().number));
+    handler_.refuse_stranger(static_cast<std::uint32_t>(name.error().number));
     wire::AdminAnswer answer;
     answer.ok = false;
     answer.code = Code::kNotAllowed;
@@ -127,7 +135,7 @@ void AdminServer::serve(Session& session) {
     auto request = wire::decode_admin_request((*frame)->payload);
     if ((*frame)->type != wire::FrameType::kAdminRequest || !request) return;
     bool alive = true;
-    const auto answer = service_.run(*request, *name, [&](wire::AdminAnswer part) {
+    const auto answer = handler_.run(*request, *name, [&](wire::AdminAnswer part) {
       part.more = true;
       alive = alive && send_answer(session.fd, id, part).has_value();
       return alive && !stopping_;

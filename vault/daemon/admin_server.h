@@ -7,7 +7,8 @@
 #include <thread>
 #include <vector>
 
-#include "vault/daemon/admin.h"
+#include "vault/daemon/admin_handler.h"
+#include "vault/daemon/config.h"
 #include "vault/daemon/unix_socket.h"
 
 namespace cardvault::daemon {
@@ -20,7 +21,7 @@ class AdminServer {
   static constexpr std::size_t kMaxConnections = 32;
 
   // Throws StartupError when the socket can't be made.
-  AdminServer(const std::string& socket, AdminService& service, std::vector<Operator> operators);
+  AdminServer(const std::string& socket, AdminHandler& handler, std::vector<Operator> operators);
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;             // its threads hold its address
   AdminServer& operator=(const AdminServer&) = delete;  // its threads hold its address
@@ -36,7 +37,7 @@ class AdminServer {
   [[nodiscard]] base::Result<std::string> operator_of(const Fd& fd) const;
 
   const std::string path_;
-  AdminService& service_;
+  AdminHandler& handler_;
   const std::vector<Operator> operators_;
   Fd listener_;
   std::atomic<bool> stopping_ = false;

@@ -10,6 +10,7 @@
 #include "vault/daemon/config_codes.h"
 #include "vault/daemon/config_keys.h"
 #include "vault/daemon/config_section.h"
+#include "vault/daemon/config_unseal.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -182,8 +183,8 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
 
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {
-      "vault", "hsm",  "policy", "limits", "reveal", "otp",     "attempts", "secrets",
-      "clock", "gate", "admin",  "audit",  "keys",   "sandbox", "clients",  "disk"};
+      "vault", "hsm",   "policy", "limits", "reveal",  "otp",     "attempts", "secrets", "clock",
+      "gate",  "admin", "audit",  "keys",   "sandbox", "clients", "disk",     "unseal"};
   for (const auto& [key, node] : root) {
     if (!kSections.contains(key.str())) {
       throw StartupError(path + ": [" + std::string(key.str()) + "] is not a known section");
@@ -232,6 +233,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.keys = read_keys(root, path);
   clock.refuse_unknown();
   config.sandbox = read_sandbox(root, path);
+  config.unseal = read_unseal(root, path, config.data_dir, config.hsm.token_uri);
   config.audit = read_audit(root, path, config.data_dir);
   config.clients = read_clients(root, path, config.admin_socket);
   config.disk = read_disk(root, path);

@@ -13,6 +13,7 @@
 #include "vault/daemon/confinement.h"
 #include "vault/daemon/disk_level.h"
 #include "vault/daemon/key_config.h"
+#include "vault/daemon/unseal_config.h"
 
 namespace cardvault::daemon {
 
@@ -60,6 +61,7 @@ struct Config {
   std::int64_t max_offline_ms = 0;
   KeyConfig keys;
   SandboxConfig sandbox;
+  UnsealConfig unseal;
   std::vector<GateConfig> gates;
   std::vector<Operator> operators;  // empty: root and the daemon's own user
   // Verbs that only two operators together may do.

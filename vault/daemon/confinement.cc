@@ -84,6 +84,7 @@ sandbox::FileAccess reachable_files(const Config& config) {
   }
   const std::string pin = hsm::parse_token_uri(config.hsm.token_uri).pin_source;
   if (!pin.empty()) files.read.push_back(folder_of(pin));
+  files.read.push_back(config.unseal.custody_dir);
   if (!config.audit.anchor.empty()) files.read.push_back(folder_of(config.audit.anchor));
   for (const auto& path : config.audit.closed) files.read.push_back(path);
   for (const auto& path : paths_in(config.hsm.init_args)) files.read.push_back(path);

@@ -40,11 +40,11 @@ bool read_some(const Fd& fd, wire::FrameReader& frames) {
 
 }  // namespace
 
-GateLink::GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods,
+GateLink::GateLink(const GateConfig& config, Submit submit, FloodCounter& floods,
                    Outboxes& outboxes, Ready ready)
     : config_(config),
       ceiling_(std::make_shared<const core::Ceiling>(config.ceiling)),
-      engine_(engine),
+      submit_(std::move(submit)),
       floods_(floods),
       outboxes_(outboxes),
       ready_(std::move(ready)),
@@ -190,7 +190,7 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
     return true;
   }
   request->caller.source = address_of(request->caller.source);
-  engine_.submit(
+  submit_(
       *ceiling_.load(), std::move(*request), [connection, id = frame.id](core::Response response) {
         const core::Answer answer = std::move(response).take();
         connection->outbox->append([&](base::SecretBuffer& out) { wire::encode(out, id, answer); });

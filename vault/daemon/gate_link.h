@@ -19,7 +19,9 @@ class GateLink {
  public:
   // ready() says whether the vault may be sent traffic; called on the reading thread.
   using Ready = std::function<core::ReadyAnswer()>;
-  GateLink(const GateConfig& config, Engine& engine, FloodCounter& floods, Outboxes& outboxes,
+  // Takes a request of the gate's client: Engine::submit(), or a refusal while there is no engine.
+  using Submit = std::function<void(const core::Ceiling&, wire::GateRequest, Engine::Reply)>;
+  GateLink(const GateConfig& config, Submit submit, FloodCounter& floods, Outboxes& outboxes,
            Ready ready);
   ~GateLink();
   GateLink(const GateLink&) = delete;             // its thread holds its address
@@ -45,7 +47,7 @@ class GateLink {
 
   const GateConfig config_;
   base::Snapshot<core::Ceiling> ceiling_;
-  Engine& engine_;
+  const Submit submit_;
   FloodCounter& floods_;
   Outboxes& outboxes_;
   const Ready ready_;

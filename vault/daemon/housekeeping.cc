@@ -7,6 +7,7 @@
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/client_findings.h"
+#include "vault/daemon/custody_findings.h"
 #include "vault/daemon/key_states.h"
 
 namespace cardvault::daemon {
@@ -16,6 +17,7 @@ constexpr unsigned kFloodSeconds = 10;
 constexpr unsigned kSaveSeconds = 10;
 constexpr unsigned kSweepSeconds = 5;
 constexpr unsigned kExpireSeconds = 300;
+constexpr unsigned kShareSeconds = 60;
 constexpr std::uint32_t kSweepCards = 200;
 constexpr std::uint32_t kSweepCodes = 2000;
 constexpr std::int64_t kKeepEndedMs = 3'600'000;  // so long the log can say that a code was late
@@ -52,7 +54,7 @@ void Housekeeping::round(unsigned second) {
   watch_keys();
   watch_periods();
   vault_.client_ca().tick();
-  set_gauges();
+  set_gauges(second);
   if (second % kFloodSeconds == 0) {
     vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
   }
@@ -138,7 +140,7 @@ void Housekeeping::watch_periods() {
   vault_.metrics().key_period_gauges(left);
 }
 
-void Housekeeping::set_gauges() {
+void Housekeeping::set_gauges(unsigned second) {
   Metrics& metrics = vault_.metrics();
   metrics.gauge("cardvault_ready", "1 while the vault takes requests",
                 vault_.ready().ready ? 1 : 0);
@@ -165,6 +167,7 @@ void Housekeeping::set_gauges() {
                   "How long the clients' revocation list that was published still holds",
                   static_cast<double>(end - now) / 1000);
   }
+  if (second % kShareSeconds == 1) metrics.share_gauges(share_ages(vault_));
 }
 
 }  // namespace cardvault::daemon

@@ -28,7 +28,7 @@ class Housekeeping {
   void watch_clock();
   void watch_keys();
   void watch_periods();
-  void set_gauges();
+  void set_gauges(unsigned second);
 
   Vault& vault_;
   DiskWatch disks_;

@@ -1,25 +1,23 @@
 // cardvaultd: the daemon that holds the cards. No network: Unix sockets to the gates, and the admin
 // socket.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <iostream>
-#include <list>
+#include <optional>
 
 #include "vault/base/log.h"
 #include "vault/base/wiping_heap.h"
-#include "vault/daemon/admin.h"
-#include "vault/daemon/admin_server.h"
-#include "vault/daemon/backup_verbs.h"
 #include "vault/daemon/confinement.h"
-#include "vault/daemon/gate_link.h"
-#include "vault/daemon/housekeeping.h"
-#include "vault/daemon/publisher.h"
-#include "vault/daemon/vault.h"
+#include "vault/daemon/open_vault.h"
+#include "vault/daemon/pin_file.h"
+#include "vault/daemon/sealed_vault.h"
 #include "vault/sandbox/process.h"
 
 namespace cardvault::daemon {
@@ -29,71 +27,62 @@ namespace {
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   return signals;
 }
 
-class Daemon {
- public:
-  Daemon(Config config, std::vector<std::string> overrides)
-      : overrides_(std::move(overrides)),
-        vault_(std::move(config)),
-        admin_(vault_, [this] { return reload(); }) {
-    vault_.announce({vault_.system_event("start")});
-    vault_.start();
-    publisher_.emplace(vault_);
-    housekeeping_.emplace(vault_);
-    server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
-    for (const GateConfig& gate : vault_.config().gates) {
-      links_.emplace_back(gate, vault_.engine(), vault_.floods(), vault_.outboxes(),
-                          [this] { return vault_.ready(); });
-    }
-    forget_snapshot(vault_);
-    admin_.resume_background();
-    base::log(base::Level::kNotice, "cardvaultd is ready");
-  }
+// The main thread takes up what another thread has made ready: a seal, a whole PIN.
+std::function<void()> waker_of_this_thread() {
+  return [main = ::pthread_self()] { ::pthread_kill(main, SIGUSR1); };
+}
 
-  // In-flight requests finish and are answered; nothing new is taken.
-  ~Daemon() {
-    for (GateLink& link : links_) link.stop_reading();
-    server_.reset();
-    admin_.stop_background();
-    housekeeping_.reset();
-    vault_.announce({vault_.system_event("stop")});
-    vault_.stop();
-    publisher_.reset();
-    links_.clear();
-  }
-  Daemon(const Daemon&) = delete;             // threads hold its address
-  Daemon& operator=(const Daemon&) = delete;  // threads hold its address
+enum class Ended : std::uint8_t { kStopped, kSealed, kPinRefused };
 
-  std::string reload() {
-    try {
-      const Config config = read_config(vault_.config().path, overrides_);
-      std::string said = "the configuration holds now";
-      for (const std::string& note : vault_.apply(config)) said += "; " + note;
-      for (const GateConfig& gate : config.gates) {
-        for (GateLink& link : links_) link.set_ceiling_of(gate.ceiling);
-      }
-      base::log(base::Level::kNotice, "configuration reloaded");
-      return said;
-    } catch (const base::StartupError& error) {
-      base::log(base::Level::kError, "the new configuration is refused, the old one holds",
-                {{"why", error.what()}});
-      return std::string("refused, the old configuration holds: ") + error.what();
+Ended serve(OpenVault& vault, const sigset_t& signals) {
+  for (;;) {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    if (signal == SIGHUP) {
+      static_cast<void>(vault.reload());
+    } else if (signal != SIGUSR1) {
+      return Ended::kStopped;
+    } else if (vault.sealing()) {
+      return Ended::kSealed;
     }
   }
+}
 
- private:
-  const std::vector<std::string> overrides_;
-  Vault vault_;
-  AdminService admin_;
-  std::optional<Publisher> publisher_;
-  std::optional<Housekeeping> housekeeping_;
-  std::optional<AdminServer> server_;
-  std::list<GateLink> links_;
-};
+// nullopt: this process is to stop.
+std::optional<PinFile> wait_for_custodians(const Config& config, const sigset_t& signals,
+                                           bool pin_refused) {
+  SealedVault vault(config, waker_of_this_thread());
+  if (pin_refused) vault.token_refused();
+  for (;;) {
+    constexpr timespec kTick{1, 0};
+    const int signal = ::sigtimedwait(&signals, nullptr, &kTick);
+    if (signal == SIGTERM || signal == SIGINT) return std::nullopt;
+    vault.tick();
+    if (const auto pin = vault.take_pin()) return PinFile::hold(*pin);
+  }
+}
+
+// With a PIN that custodians gave, or that was kept over a crash.
+Ended serve_unsealed(Config config, const std::vector<std::string>& overrides, PinFile pin,
+                     const sigset_t& signals) {
+  config.hsm.token_uri = pin.add_to(config.hsm.token_uri);
+  const bool keep = config.unseal.survive_crash;
+  OpenVault vault(std::move(config), overrides, waker_of_this_thread());
+  if (vault.pin_refused()) {
+    PinFile::forget();
+    return Ended::kPinRefused;
+  }
+  vault.note_unsealed(keep && pin.keep());
+  {
+    const PinFile used = std::move(pin);
+  }  // the HSM room has it now
+  return serve(vault, signals);
+}
 
 // A vault made before the log was published has no folder for it: auditors may read what is there.
 void make_log_folder(const std::string& dir) {
@@ -116,12 +105,21 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
   sandbox::harden_process();
   make_log_folder(config.audit.dir);
   confine(config);
-  Daemon daemon(std::move(config), overrides);
-  for (;;) {
-    int signal = 0;
-    ::sigwait(&signals, &signal);
-    if (signal != SIGHUP) break;
-    static_cast<void>(daemon.reload());
+  Ended ended = Ended::kStopped;
+  if (!config.unseal.custodians) {
+    OpenVault vault(std::move(config), overrides, waker_of_this_thread());
+    ended = serve(vault, signals);
+  } else {
+    // A PIN that was kept is good for one start: a refused one needs custodians.
+    std::optional<PinFile> pin;
+    if (config.unseal.survive_crash) pin = PinFile::inherited();
+    for (ended = Ended::kSealed; ended != Ended::kStopped;) {
+      const bool refused = ended == Ended::kPinRefused;
+      if (!pin) pin = wait_for_custodians(config, signals, refused);
+      if (!pin) break;  // stopped
+      ended = serve_unsealed(config, overrides, std::move(*pin), signals);
+      pin.reset();
+    }
   }
   base::log(base::Level::kNotice, "stopping");
   return 0;

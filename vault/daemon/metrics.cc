@@ -48,13 +48,20 @@ struct Metrics::Impl {
           .Name("cardvault_recipient_certificate_seconds")
           .Help("Seconds until a recipient's certificate ends; below 0: it has")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& shares =
+      prometheus::BuildGauge()
+          .Name("cardvault_share_proven_seconds")
+          .Help("Seconds since a custodian's share was last proven good, or delivered")
+          .Register(registry);
   std::mutex mutex;
   // Looked up by name once; the families' own look-up builds a map of labels each time.
   std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
   std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges,
-      client_gauges;
+      client_gauges,
+
+      share_gauges;
 };
 
 namespace {
@@ -129,6 +136,11 @@ void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>
 void Metrics::client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
   const std::scoped_lock lock(impl_->mutex);
   replace(impl_->clients, "client", impl_->client_gauges, seconds_left);
+}
+
+void Metrics::share_gauges(const std::vector<std::pair<std::string, double>>& seconds_since) {
+  const std::scoped_lock lock(impl_->mutex);
+  replace(impl_->shares, "share", impl_->share_gauges, seconds_since);
 }
 
 std::string Metrics::text() const {

@@ -32,6 +32,8 @@ class Metrics {
   void recipient_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
   // The same of enrolled clients' certificates.
   void client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
+  // Seconds since each share was last proven good, or delivered, by "SECRET CUSTODIAN".
+  void share_gauges(const std::vector<std::pair<std::string, double>>& seconds_since);
   [[nodiscard]] std::string text() const;
 
  private:

@@ -10,6 +10,8 @@
 #include "protocol/wire/codec.h"
 #include "vault/base/log.h"
 #include "vault/daemon/announcement.h"
+#include "vault/daemon/bounds.h"
+#include "vault/daemon/commit_and_wait.h"
 #include "vault/daemon/key_states.h"
 #include "vault/daemon/stored_state.h"
 #include "vault/seal/jose_sealer.h"
@@ -82,7 +84,8 @@ Vault::Vault(Config config)
                 .recipients = recipients_,
                 .codec = wire_codec(),
                 .metrics_text = [this] { return metrics_.text(); },
-                .alarm_raised = [this](std::string_view what) { count_alarm(what); }} {
+                .alarm_raised = [this](std::string_view what) { count_alarm(what); }},
+      bounds_(std::make_shared<const ActArguments>(bounds_of(config_))) {
   services_.settings.store(std::make_shared<const core::Settings>(config_.settings));
   const auto reader = must(store_->make_reader(), "the database can't be read");
   load_images(*reader);
@@ -124,10 +127,7 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
 
 std::unique_ptr<core::VaultClock> Vault::open_clock() {
   const auto reader = must(store_->make_reader(), "the database can't be read");
-  const auto mark = must(reader->value(kClockValue), "the clock's mark can't be read");
-  auto clock = std::make_unique<core::VaultClock>(
-      core::VaultClock::system_sources(), mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0,
-      config_.max_offline_ms);
+  auto clock = open_vault_clock(*reader, config_.max_offline_ms);
   store_clock_ = clock.get();
   return clock;
 }
@@ -228,14 +228,7 @@ void Vault::set_disk(DiskState state) {
 base::Result<void> Vault::commit(
     std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide,
     std::move_only_function<void()> after) {
-  std::promise<base::Result<void>> outcome;
-  store_->committer().submit(
-      std::make_unique<Effect>(std::move(decide), [&](const base::Result<core::Receipt>& receipt) {
-        if (receipt && after) after();
-        outcome.set_value(receipt ? base::Result<void>()
-                                  : base::Result<void>(std::unexpected(receipt.error())));
-      }));
-  return outcome.get_future().get();
+  return commit_and_wait(store_->committer(), std::move(decide), std::move(after));
 }
 
 core::Event Vault::system_event(std::string operation) const {
@@ -268,6 +261,7 @@ std::vector<std::string> Vault::apply(const Config& config) {
   std::vector<std::string> notes;
   services_.settings.store(std::make_shared<const core::Settings>(config.settings));
   config_.settings = config.settings;
+  bounds_.store(std::make_shared<const ActArguments>(bounds_of(config)));
   if (config.data_dir != config_.data_dir || config.hsm.module != config_.hsm.module ||
       config.hsm.token_uri != config_.hsm.token_uri ||
       config.hsm.sessions != config_.hsm.sessions) {
@@ -280,6 +274,7 @@ std::vector<std::string> Vault::apply(const Config& config) {
     notes.emplace_back("[clients] changes with a restart only");
   }
   if (config.disk != config_.disk) notes.emplace_back("[disk] changes with a restart only");
+  if (config.unseal != config_.unseal) notes.emplace_back("[unseal] changes with a restart only");
   if (config.keys != config_.keys) notes.emplace_back("[keys] changes with a restart only");
   if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
     notes.emplace_back("[admin] changes with a restart only");

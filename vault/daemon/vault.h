@@ -11,6 +11,7 @@
 #include "hsm/token_crypto.h"
 #include "vault/core/services.h"
 #include "vault/core/vault_clock.h"
+#include "vault/daemon/act_arguments.h"
 #include "vault/daemon/client_ca.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/engine.h"
@@ -20,6 +21,10 @@
 #include "vault/store/sqlite_store.h"
 
 namespace cardvault::daemon {
+
+// The vault's clock, from the mark that was saved last. Throws StartupError.
+[[nodiscard]] std::unique_ptr<core::VaultClock> open_vault_clock(core::Reader& reader,
+                                                                 std::int64_t max_offline_ms);
 
 // Thread-safe after construction. Members are declared in the order in which they depend on each
 // other; destruction runs the other way round.
@@ -53,6 +58,8 @@ class Vault {
   [[nodiscard]] core::ReadyAnswer ready();
   // Settings of a newly read file; what needs a restart is left and named in the returned notes.
   [[nodiscard]] std::vector<std::string> apply(const Config& config);
+  // What the configuration in force allows, as of the last apply() (bounds.h).
+  [[nodiscard]] std::shared_ptr<const ActArguments> bounds() const { return bounds_.load(); }
 
   // Runs one decision in the committer's transaction and waits until it is durable. `after` runs on
   // the committer's thread once it is: for images in memory, in the order of the commits.
@@ -124,6 +131,7 @@ class Vault {
   std::unique_ptr<Engine> engine_;
   base::Snapshot<std::string> log_fault_{std::make_shared<const std::string>()};
   base::Snapshot<DiskState> disk_{std::make_shared<const DiskState>()};
+  base::Snapshot<ActArguments> bounds_;
   std::atomic<std::uint64_t> replay_from_ = 0;
   bool stopped_ = false;
 };

@@ -18,6 +18,14 @@ namespace {
 constexpr std::size_t kReplayLines = 4096;
 }
 
+std::unique_ptr<core::VaultClock> open_vault_clock(core::Reader& reader,
+                                                   std::int64_t max_offline_ms) {
+  const auto mark = must(reader.value(kClockValue), "the clock's mark can't be read");
+  return std::make_unique<core::VaultClock>(core::VaultClock::system_sources(),
+                                            mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0,
+                                            max_offline_ms);
+}
+
 void Vault::load_images(core::Reader& reader) {
   clients_.load(must(reader.clients(), "the clients can't be read"));
   recipients_.load(must(reader.recipients(), "the recipients can't be read"));

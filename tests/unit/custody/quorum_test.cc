@@ -104,7 +104,8 @@ TEST(Quorum, CountsACustodianOnce) {
       scene.check({scene.approve(0, scene.action), scene.approve(0, scene.action)});
   EXPECT_FALSE(verdict.reached);
   EXPECT_EQ(verdict.problems[0], "anna approved it twice: that counts once");
-  EXPECT_EQ(verdict.problems[1], "1 of 2 custodians needed have approved it");
+  EXPECT_EQ(verdict.problems[1],
+            "1 of 2 custodians needed have approved it; missing are bolat, carol");
 }
 
 TEST(Quorum, NamesWhatDoesNotCount) {

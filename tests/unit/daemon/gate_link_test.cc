@@ -86,8 +86,12 @@ class GateLinkTest : public testing::Test {
     return {path_, static_cast<std::int64_t>(::getuid()), {"web", {"web"}, {bits}}};
   }
   std::unique_ptr<GateLink> link(const GateConfig& config) {
-    return std::make_unique<GateLink>(config, *vault_.engine, vault_.floods, vault_.outboxes,
-                                      [] { return core::ReadyAnswer{true, "ready", {}}; });
+    return std::make_unique<GateLink>(
+        config,
+        [this](const core::Ceiling& ceiling, wire::GateRequest request, Engine::Reply reply) {
+          vault_.engine->submit(ceiling, std::move(request), std::move(reply));
+        },
+        vault_.floods, vault_.outboxes, [] { return core::ReadyAnswer{true, "ready", {}}; });
   }
 
   TestVault vault_;

@@ -1,0 +1,71 @@
+#include "provisioning/custodian_register.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "provisioning/custodian_desk.h"
+#include "provisioning/private_file.h"
+#include "vault/custody/custodian_set.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
+
+namespace cardvault::provisioning {
+
+ExitCode draft_register(const Context& context, const RegisterDraft& options) {
+  Arguments arguments{{"needed", std::to_string(options.needed)}};
+  for (const std::string& one : options.custodians) {
+    const auto equals = one.find('=');
+    if (equals == std::string::npos) throw ToolError(ExitCode::kUsage, one + ": write NAME=KEY");
+    arguments.emplace_back("custodian." + one.substr(0, equals), one.substr(equals + 1));
+  }
+  const auto answer =
+      ask(context, *context.open(context), "custodians.draft", std::move(arguments));
+  if (!answer.ok) return conclude(context, answer);
+  const std::string& text = answer.rows.at(0).at(0);
+  if (const int error = custody::write_new_file(options.out, text); error != 0) {
+    throw ToolError(ExitCode::kLocal, options.out + ": " + custody::explain_write(error));
+  }
+  context.out << text;
+  context.err << "cardvault: everybody in it signs it:  cardvault custodian sign " << options.out
+              << " --key KEY\nThen:  cardvault custodian register " << options.out << '\n';
+  return ExitCode::kDone;
+}
+
+ExitCode sign_register(const Context& context, const RegisterSigning& options) {
+  auto set = custody::parse_custodian_set(options.path, custody::read_text_file(options.path));
+  const std::string body = custody::set_body(set);
+  const custody::Digest digest = custody::sha256(body);
+  Passphrase passphrase(options.passphrase_fd);
+  confirm(passphrase.terminal(),
+          body + "\nSHA-256, to be compared by reading it aloud:\n" +
+              custody::for_comparison(digest, "  "),
+          digest, options.digest);
+  const auto key = open_key(options.key, passphrase);
+  const auto who = std::ranges::find_if(set.custodians, [&](const custody::Custodian& one) {
+    return one.key.point == key->public_key().point;
+  });
+  if (who == set.custodians.end()) {
+    throw ToolError(ExitCode::kRefused, options.path + ": this key is nobody's in it");
+  }
+  auto signature = key->sign(custody::signed_message("custodians", body));
+  if (!signature) throw ToolError(ExitCode::kLocal, "the key did not sign");
+  std::erase_if(set.signatures, [&](const custody::Signed& one) { return one.by == who->name; });
+  set.signatures.push_back({who->name, std::move(*signature)});
+  const std::string fresh = options.path + ".new";
+  std::filesystem::remove(fresh);
+  create_file(fresh, custody::encode(set), 0644, {});
+  std::filesystem::rename(fresh, options.path);
+  context.err << "cardvault: " << who->name << " signed " << options.path << '\n';
+  return ExitCode::kDone;
+}
+
+ExitCode register_custodians(const Context& context, const std::string& path) {
+  const std::string text = custody::read_text_file(path);
+  const auto set = custody::parse_custodian_set(path, text);
+  const auto bytes = base::as_bytes(text);
+  return conclude(context, ask(context, *context.open(context), "custodians.register",
+                               {{"digest", custody::hex(custody::sha256(custody::set_body(set)))}},
+                               base::SecretBuffer(bytes.begin(), bytes.end())));
+}
+
+}  // namespace cardvault::provisioning

@@ -1,0 +1,72 @@
+#include "vault/custody/left_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "vault/base/clock.h"
+#include "vault/base/result.h"
+#include "vault/custody/lines.h"
+#include "vault/custody/share_register.h"
+
+namespace cardvault::custody {
+
+namespace fs = std::filesystem;
+
+std::string left_log_path(const std::string& transcript_path) {
+  return (fs::absolute(transcript_path).parent_path() / "left").string();
+}
+
+void record_left(const std::string& transcript_path, const std::string& name, std::int64_t now_ms) {
+  const std::string path = left_log_path(transcript_path);
+  const std::string text =
+      base::format_time(now_ms) + " " + format_fields({{"custodian", name}}) + "\n";
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
+  const bool written = fd >= 0 &&
+                       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!written) throw base::StartupError(path + ": that " + name + " left can't be recorded there");
+}
+
+std::vector<Left> who_left(const std::string& transcript_path, const Transcript& transcript) {
+  std::vector<Left> out;
+  const std::string file = left_log_path(transcript_path);
+  if (!fs::exists(file)) return out;
+  std::istringstream lines(read_text_file(file));
+  for (std::string text; std::getline(lines, text);) {
+    const auto blank = text.find(' ');
+    const auto time = parse_time(std::string_view(text).substr(0, blank));
+    const auto fields =
+        blank == std::string::npos ? std::nullopt : parse_fields(text.substr(blank + 1));
+    if (!time || !fields) continue;  // torn
+    const std::string name = field(*fields, "custodian");
+    std::string secrets = secrets_of(transcript, name);
+    if (!secrets.empty()) out.push_back({name, *time, std::move(secrets)});
+  }
+  return out;
+}
+
+std::string secrets_of(const Transcript& transcript, const std::string& name) {
+  std::string out;
+  const ShareRegister shares(transcript);
+  for (const SecretName secret : kAllSecrets) {
+    const auto current = shares.current(secret);
+    if (std::ranges::find(current, name, &KnownShare::custodian) == current.end()) {
+      continue;
+    }
+    out += (out.empty() ? "" : ", ") + std::string(secret_name(secret));
+  }
+  return out;
+}
+
+std::string how_to_replace(const std::string& name) {
+  return "hold a ceremony of a plan without " + name +
+         " for a new token, restore the backup onto it, and destroy the old token and every backup "
+         "under the old backup key";
+}
+
+}  // namespace cardvault::custody

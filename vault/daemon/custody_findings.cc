@@ -1,0 +1,140 @@
+#include "vault/daemon/custody_findings.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "vault/custody/drill_log.h"
+#include "vault/custody/left_log.h"
+#include "vault/daemon/quorum_word.h"
+
+namespace cardvault::daemon {
+namespace {
+
+using Findings = std::vector<std::vector<std::string>>;
+
+constexpr std::int64_t kDayMs = 86'400'000;
+
+std::int64_t last_proven_ms(const custody::Drill& one) {
+  return std::max(one.proven_ms, one.delivered_ms);
+}
+
+std::string name_of(const custody::KnownShare& share) {
+  return share.custodian + "'s share of " + std::string(custody::secret_name(share.label.secret));
+}
+
+// Throws StartupError when the transcript can't be read; empty where there was no ceremony.
+std::vector<custody::Drill> drills_of(const UnsealConfig& config) {
+  const std::string path = custody::newest_transcript(config.custody_dir);
+  return path.empty() ? std::vector<custody::Drill>() : custody::last_drills(path);
+}
+
+void examine_leavers(const std::string& path, Findings& findings) {
+  const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
+  for (const custody::Left& one : custody::who_left(path, transcript)) {
+    findings.push_back({"error",
+                        "custodian " + one.name + " left on " +
+                            base::format_time(one.time_ms).substr(0, 10) +
+                            " and still knows shares of " + one.secrets,
+                        custody::how_to_replace(one.name)});
+  }
+}
+
+void examine_shares(const UnsealConfig& config, std::int64_t now_ms, Findings& findings) {
+  const std::string path = custody::newest_transcript(config.custody_dir);
+  if (path.empty()) {
+    if (!std::filesystem::exists(config.custody_dir)) return;  // no ceremony was held
+    throw base::StartupError(config.custody_dir + ": it has no transcript.N");
+  }
+  examine_leavers(path, findings);
+  const auto drills = custody::last_drills(path);
+  const std::string how = "`cardvault share drill --transcript " + path + "`";
+  struct Count {
+    unsigned proven = 0, needed = 0;
+  };
+  std::map<custody::SecretName, Count> counts;
+  for (const custody::Drill& one : drills) {
+    Count& count = counts[one.share.label.secret];
+    count.needed = one.share.label.threshold;
+    if (now_ms - last_proven_ms(one) <= config.drill_warning_days * kDayMs) {
+      ++count.proven;
+      continue;
+    }
+    findings.push_back(
+        {"warning",
+         name_of(one.share) + " was last proven good on " + base::format_time(last_proven_ms(one)),
+         how});
+  }
+  for (const auto& [secret, count] : counts) {
+    // One more than needed: the loss of a share must not be the loss of the secret.
+    const bool spare = count.proven > count.needed;
+    findings.push_back({spare ? "ok" : "warning",
+                        std::string(custody::secret_name(secret)) + ": " +
+                            std::to_string(count.proven) + " shares are proven good, " +
+                            std::to_string(count.needed) + " rebuild it",
+                        spare ? "" : how});
+  }
+}
+
+void examine_register(Vault& vault, Findings& findings) {
+  const auto reader = vault.store().make_reader();
+  if (!reader) return;  // said of the store already
+  const auto set = registered_custodians(**reader);
+  if (!set) {
+    findings.push_back({"error", "the record of the custodians is damaged", "restore a backup"});
+  } else if (!*set) {
+    findings.push_back({"note",
+                        "no custodians are registered: one operator alone makes and destroys keys "
+                        "and widens clients' rights",
+                        "for real cards hold a ceremony, or `cardvault custodian register`"});
+  } else {
+    findings.push_back({"ok",
+                        std::to_string((*set)->needed) + " of " +
+                            std::to_string((*set)->custodians.size()) +
+                            " custodians approve keys, rights and ceilings",
+                        ""});
+  }
+}
+
+}  // namespace
+
+Findings examine_custody(Vault& vault) {
+  Findings findings;
+  const UnsealConfig& config = vault.config().unseal;
+  examine_register(vault, findings);
+  if (config.survive_crash) {
+    findings.push_back(
+        {"note",
+         "unseal.survive_crash: the PIN also rests with the service manager, so that "
+         "a crash heals by itself; root of this machine can take it from there until "
+         "a reboot or `cardvault seal`",
+         ""});
+  } else if (config.custodians) {
+    findings.push_back(
+        {"note", "after a crash or a reboot the vault stays sealed until custodians come", ""});
+  }
+  try {
+    examine_shares(config, vault.clock().now_ms(), findings);
+  } catch (const base::StartupError& problem) {
+    findings.push_back({"error", problem.what(),
+                        "put the transcript back from its copy: without it no share can be told "
+                        "from a bad one"});
+  }
+  return findings;
+}
+
+std::vector<std::pair<std::string, double>> share_ages(Vault& vault) {
+  std::vector<std::pair<std::string, double>> out;
+  try {
+    for (const custody::Drill& one : drills_of(vault.config().unseal)) {
+      out.emplace_back(
+          std::string(custody::secret_name(one.share.label.secret)) + " " + one.share.custodian,
+          static_cast<double>(vault.clock().now_ms() - last_proven_ms(one)) / 1000);
+    }
+  } catch (const base::StartupError&) {
+    out.clear();  // doctor says it
+  }
+  return out;
+}
+
+}  // namespace cardvault::daemon
