@@ -8,12 +8,12 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "hsm/error.h"
 #include "hsm/module_survey.h"
 #include "hsm/token_crypto.h"
 #include "provisioning/ceremony_token_copy.h"
 #include "provisioning/new_keys.h"
 #include "provisioning/private_file.h"
+#include "provisioning/token_failure.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -67,16 +67,6 @@ class PinFile {
  private:
   int fd_;
 };
-
-[[noreturn]] void give_up(const std::string& what, const base::Error& error) {
-  std::string text =
-      what + ": " + std::string(base::code_name(error.code)) + " in " + error.operation;
-  if (error.number != 0) {
-    const auto rv = static_cast<unsigned long>(error.number);
-    text += std::string(" (") + hsm::ckr_name(rv) + "). " + hsm::ckr_explanation(rv);
-  }
-  throw ToolError(ExitCode::kLocal, text);
-}
 
 }  // namespace
 

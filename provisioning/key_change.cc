@@ -8,27 +8,18 @@
 #include <functional>
 #include <map>
 
-#include "hsm/error.h"
 #include "provisioning/exit_code.h"
 #include "provisioning/key_token_folder.h"
 #include "provisioning/new_keys.h"
 #include "provisioning/private_file.h"
 #include "provisioning/saved_softhsm_conf.h"
+#include "provisioning/token_failure.h"
 
 namespace cardvault::provisioning {
 namespace {
 
 using Work = std::function<void(hsm::KeyMaker&)>;
 using Reports = std::map<std::string, hsm::KeyReport>;
-
-[[noreturn]] void give_up(const std::string& what, const base::Error& error) {
-  std::string text = what + ": " + error.operation;
-  if (error.number != 0) {
-    const auto rv = static_cast<unsigned long>(error.number);
-    text += std::string(" (") + hsm::ckr_name(rv) + "). " + hsm::ckr_explanation(rv);
-  }
-  throw ToolError(ExitCode::kLocal, text);
-}
 
 void with_token(const hsm::TokenConfig& config, const Work& work) {
   const SavedSoftHsmConf saved;

@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <future>
 
-#include "hsm/error.h"
 #include "provisioning/config_file.h"
 #include "provisioning/private_file.h"
 #include "provisioning/progress.h"
+#include "provisioning/token_failure.h"
 #include "vault/audit/checkpoint.h"
 #include "vault/core/vault_clock.h"
 #include "vault/daemon/announcement.h"
@@ -15,16 +15,6 @@
 
 namespace cardvault::provisioning {
 namespace {
-
-[[noreturn]] void give_up(const std::string& what, const base::Error& error) {
-  std::string text =
-      what + ": " + std::string(base::code_name(error.code)) + " in " + error.operation;
-  if (error.number != 0) {
-    const auto rv = static_cast<unsigned long>(error.number);
-    text += std::string(" (") + hsm::ckr_name(rv) + "). " + hsm::ckr_explanation(rv);
-  }
-  throw ToolError(ExitCode::kLocal, text);
-}
 
 hsm::TokenConfig token_config(const NewVault& vault, const std::string& stage) {
   hsm::TokenConfig config;

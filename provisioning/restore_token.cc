@@ -3,23 +3,13 @@
 #include <algorithm>
 #include <iterator>
 
-#include "hsm/error.h"
 #include "provisioning/exit_code.h"
 #include "provisioning/private_file.h"
 #include "provisioning/saved_softhsm_conf.h"
+#include "provisioning/token_failure.h"
 
 namespace cardvault::provisioning {
 namespace {
-
-[[noreturn]] void give_up(const std::string& what, const base::Error& error) {
-  std::string text =
-      what + ": " + std::string(base::code_name(error.code)) + " in " + error.operation;
-  if (error.number != 0) {
-    const auto rv = static_cast<unsigned long>(error.number);
-    text += std::string(" (") + hsm::ckr_name(rv) + "). " + hsm::ckr_explanation(rv);
-  }
-  throw ToolError(ExitCode::kLocal, text);
-}
 
 std::string make_token(hsm::TokenConfig& config, const NewVault& vault, const std::string& stage,
                        const base::SecretText& so_pin, const base::SecretText& user_pin) {
