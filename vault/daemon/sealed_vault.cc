@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "vault/base/log.h"
-#include "vault/custody/shamir.h"
 #include "vault/daemon/admin_answers.h"
 #include "vault/daemon/announcement.h"
 #include "vault/daemon/commit_and_wait.h"
@@ -127,8 +126,7 @@ base::Result<void> SealedVault::put_failures(core::Event event, Failures failure
 }
 
 void SealedVault::let_go_of_old_shares() {
-  if (entered_.empty() || std::chrono::steady_clock::now() - last_entry_ < kShareLife) return;
-  entered_.clear();  // wiped
+  if (!entered_.drop_old(std::chrono::steady_clock::now())) return;
   last_problem_ = "the shares entered before waited longer than 10 minutes and were wiped";
   base::log(base::Level::kNotice, "shares of the PIN waited too long and were wiped");
 }
@@ -166,18 +164,14 @@ wire::AdminAnswer SealedVault::accept_share(core::Event done, custody::Share sha
                   {"index", std::to_string(known.label.index)},
                   {"entered", of_needed(entered_.size() + 1, needed_)}};
   if (auto ok = record(done); !ok) return failed(ok.error());
-  entered_.push_back(std::move(share));
-  last_entry_ = std::chrono::steady_clock::now();
+  entered_.add(std::move(share), std::chrono::steady_clock::now());
   last_problem_.clear();
   wire::AdminAnswer answer =
       success(known.custodian + "'s share is good: " + of_needed(entered_.size(), needed_));
   answer.columns = {"entered", "needed"};
   answer.rows = {{std::to_string(entered_.size()), std::to_string(needed_)}};
   if (entered_.size() < needed_) return answer;
-  std::vector<custody::Part> parts;
-  for (custody::Share& one : entered_) parts.push_back({one.label.index, std::move(one.value)});
-  pin_ = custody::combine(parts);
-  entered_.clear();
+  pin_ = entered_.combine();
   complete_();
   return answer;
 }
@@ -202,7 +196,7 @@ wire::AdminAnswer SealedVault::take_share(const wire::AdminRequest& request,
   }
   try {
     const auto shares = shares_in(config_.unseal.custody_dir);
-    const auto known = shares.check(*share, SecretName::kUserPin, entered_);
+    const auto known = shares.check(*share, SecretName::kUserPin, entered_.all());
     if (known) return accept_share(std::move(done), std::move(*share), *known);
     done.details = {{"fault", "share"}, {"index", std::to_string(share->label.index)}};
     return refuse_share(std::move(done), Code::kVerificationFailed,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -14,6 +13,7 @@
 #include "vault/custody/share_register.h"
 #include "vault/daemon/admin_server.h"
 #include "vault/daemon/config.h"
+#include "vault/daemon/entered_shares.h"
 #include "vault/daemon/flood.h"
 #include "vault/daemon/gate_link.h"
 #include "vault/daemon/outbox.h"
@@ -25,11 +25,10 @@ namespace cardvault::daemon {
 inline constexpr std::string_view kUnsealFailuresValue = "unseal_failures";
 
 // Holds the vault's lock and store, and no session with the token. Shares that were entered are
-// wiped kShareLife after the last one; kMostFailures wrong entries in a row lock all entries for
-// kLock, over restarts too (PCI DSS 8.3.4). Every entry is an event before its answer.
+// wiped EnteredShares::kLife after the last one; kMostFailures wrong entries in a row lock all
+// entries for kLock, over restarts too (PCI DSS 8.3.4). Every entry is an event before its answer.
 class SealedVault final : public AdminHandler {
  public:
-  static constexpr auto kShareLife = std::chrono::minutes(10);
   static constexpr std::uint32_t kMostFailures = 10;
   static constexpr std::int64_t kLockMs = 30LL * 60'000;
 
@@ -76,9 +75,8 @@ class SealedVault final : public AdminHandler {
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<core::VaultClock> clock_;
   std::mutex mutex_;  // guards what follows
-  std::vector<custody::Share> entered_;
+  EnteredShares entered_;
   unsigned needed_ = 0;  // 0: not known before the first share
-  std::chrono::steady_clock::time_point last_entry_;
   std::optional<base::SecretBuffer> pin_;
   std::string last_problem_;
   unsigned ticks_ = 0;  // tick()'s thread
