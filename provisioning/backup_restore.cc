@@ -59,7 +59,8 @@ ExitCode put_in_place(const Context& context, const NewVault& vault, const std::
          "and the gates' uids.\nKeep "
       << vault.layout.dir
       << "/audit.vkey and the lost log with its audit.vkey: the new log begins where that was last "
-         "seen.\nReveal budgets of this hour and day are spent (cardvault client release).\n";
+         "seen.\nReveal budgets of this hour and day are spent (cardvault client release, with "
+         "the custodians' quorum).\n";
   return ExitCode::kDone;
 }
 

@@ -15,6 +15,8 @@ constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr std::uint64_t kFreezeFactor = 3;
 constexpr std::uint32_t kMagic = 0x43565242;  // "CVRB"
 constexpr std::uint8_t kVersion = 1;
+// In a snapshot after a restore: above every limit, and it can be counted on.
+constexpr std::uint32_t kAllSpent = 1U << 31;
 
 std::uint32_t hour_of(std::int64_t time_ms) {
   return static_cast<std::uint32_t>(time_ms / kHourMs);
@@ -136,7 +138,6 @@ void RevealBudget::reset(std::string_view client) {
 
 std::vector<std::uint8_t> spent_reveal_budgets(std::span<const std::string> clients,
                                                std::int64_t now_ms) {
-  constexpr std::uint32_t kAllSpent = 1U << 31;  // above every limit, and it can be counted on
   ByteWriter out;
   out.number(kMagic);
   out.number(kVersion);
@@ -151,6 +152,13 @@ std::vector<std::uint8_t> spent_reveal_budgets(std::span<const std::string> clie
   }
   out.number(std::uint32_t{0});
   return std::move(out).take();
+}
+
+bool spent_by_restore(const RevealBudget& budget, std::string_view client, std::int64_t now_ms) {
+  const auto left = budget.left(
+      client, {.client_per_hour = kAllSpent, .client_per_day = kAllSpent, .card_per_day = 0},
+      now_ms);
+  return left.hour == 0 || left.day == 0;
 }
 
 std::vector<std::uint8_t> RevealBudget::serialize(std::int64_t now_ms) const {

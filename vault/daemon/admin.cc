@@ -155,7 +155,8 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
                                     const Emit& emit) {
   std::string waits;
   std::string action;
-  const Call call{request, operator_name, emit, waits, action};
+  bool unapproved = false;
+  const Call call{request, operator_name, emit, waits, action, unapproved};
   if (!request.operator_name.empty() && request.operator_name != operator_name) {
     return refusal(Code::kNotAllowed, "this user is operator '" + operator_name + "', not '" +
                                           request.operator_name + "'");

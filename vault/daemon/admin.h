@@ -47,6 +47,7 @@ class AdminService final : public AdminHandler {
     const Emit& emit;
     std::string& waits;   // why the act waits for a second operator, if it does
     std::string& action;  // what custodians have to sign before it, if they do
+    bool& unapproved;     // their quorum did not allow it: it can be asked for again
     [[nodiscard]] std::string argument(std::string_view name) const;
     [[nodiscard]] bool has(std::string_view name) const;
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t fallback) const;

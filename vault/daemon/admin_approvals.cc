@@ -110,9 +110,10 @@ base::Result<void> AdminService::commit(const Call& call, Decide decide, After a
     if (!row) return std::unexpected(row.error());
     const std::int64_t now = asked.time_ms;
     if (*row && completes(**row, call.operator_name, now)) {
-      if (auto ok = tx.delete_approval(*act); !ok) return ok;
       Naming named(events, (*row)->operator_name);
-      return decide(tx, named);
+      auto done = decide(tx, named);
+      // Where custodians didn't allow it, the two operators' word holds until they do.
+      return done && !call.unapproved ? tx.delete_approval(*act) : done;
     }
     again = *row && now < (*row)->created_ms + kApprovalMs && (*row)->created_ms <= now;
     waits_since = again ? (*row)->created_ms : now;

@@ -5,6 +5,7 @@
 
 #include "vault/core/card_check.h"
 #include "vault/core/record.h"
+#include "vault/core/spent_budgets.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
@@ -61,6 +62,7 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
   core::Event done = event(call);
   std::optional<core::Client> client;
   std::optional<Code> refused;
+  std::optional<KeyRefusal> unapproved;
   const auto look = [&](const auto& clients) {
     client.reset();
     for (const auto& one : clients) {
@@ -87,8 +89,15 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     auto clients = tx.clients();
     if (!clients) return std::unexpected(clients.error());
     look(*clients | std::views::transform([](const core::Client& one) { return &one; }));
+    if (!refused && verb == "client.release" &&
+        core::spent_by_restore(vault_.services().reveals, client->id, done.time_ms)) {
+      auto allowed = demand_quorum(call, tx, done);
+      if (!allowed) return std::unexpected(allowed.error());
+      unapproved = std::move(*allowed);
+      if (unapproved) done.outcome = base::code_name(unapproved->code);
+    }
     events.add(done);
-    if (refused) return {};
+    if (refused || unapproved) return {};
     if (verb == "client.revoke") {
       client->revoked = true;
       if (auto ok = revoke_certificates(tx, client->id, done.time_ms); !ok) return ok;
@@ -98,12 +107,13 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     return tx.put_client(*client);
   };
   const auto after = [&] {
-    if (refused) return;
+    if (refused || unapproved) return;
     vault_.services().clients.put(*client);
     if (verb == "client.release") vault_.services().reveals.reset(client->id);
   };
   if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
   if (refused) return refuse();
+  if (unapproved) return refusal(unapproved->code, unapproved->text);
   // The vault refuses the client already; its connections end once the gates know too.
   if (verb == "client.revoke" && !vault_.client_ca().changed()) {
     return success("client '" + client->id +

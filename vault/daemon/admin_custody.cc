@@ -15,8 +15,6 @@ using base::Code;
 
 namespace {
 
-constexpr core::KeyRef kAuditKey{core::KeyPurpose::kAuditSign, 1};
-
 std::string names_of(const custody::CustodianSet& set) {
   std::string out;
   for (const auto& one : set.custodians) out += (out.empty() ? "" : ",") + one.name;
@@ -31,6 +29,7 @@ base::Result<std::optional<KeyRefusal>> AdminService::demand_quorum(const Call& 
   if (!vault_.clock().trusted()) {
     const auto set = registered_custodians(tx);
     if (set && !*set) return std::nullopt;
+    call.unapproved = true;
     return KeyRefusal{Code::kClockSuspect,
                       "the clock is in doubt, and approvals expire by it: `cardvault clock "
                       "confirm` first"};
@@ -38,6 +37,7 @@ base::Result<std::optional<KeyRefusal>> AdminService::demand_quorum(const Call& 
   auto refused = check_word(tx, {call.request.verb, call.request.arguments}, done);
   if (!refused) return std::unexpected(refused.error());
   if (!*refused) return std::nullopt;
+  call.unapproved = true;
   call.action = std::move((*refused)->action);
   return KeyRefusal{(*refused)->code, std::move((*refused)->text)};
 }
@@ -45,7 +45,8 @@ base::Result<std::optional<KeyRefusal>> AdminService::demand_quorum(const Call& 
 // The register comes as the request's bytes; the argument "digest" is of its text before the
 // signatures, so that an action names exactly one register.
 wire::AdminAnswer AdminService::custodians_register(const Call& call) {
-  const auto own_key = vault_.token().public_key(kAuditKey);
+  const core::KeyRef signer = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
+  const auto own_key = vault_.token().public_key(signer);
   if (!own_key) return failed(own_key.error());
   custody::CustodianSet set;
   try {
@@ -63,7 +64,7 @@ wire::AdminAnswer AdminService::custodians_register(const Call& call) {
   if (std::ranges::find(set.signatures, "audit-sign", &custody::Signed::by) ==
       set.signatures.end()) {
     auto signature =
-        vault_.token().sign(kAuditKey, base::as_bytes(custody::signed_message("custodians", body)));
+        vault_.token().sign(signer, base::as_bytes(custody::signed_message("custodians", body)));
     if (!signature) return failed(signature.error());
     set.signatures.insert(set.signatures.begin(), {"audit-sign", std::move(*signature)});
   }
@@ -128,7 +129,8 @@ wire::AdminAnswer AdminService::custodians_list(const Call& call) {
 wire::AdminAnswer AdminService::custodians_draft(const Call& call) {
   constexpr std::string_view kCustodian = "custodian.";
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  const auto own_key = vault_.token().public_key(kAuditKey);
+  const auto own_key =
+      vault_.token().public_key(vault_.services().keys.get(core::KeyPurpose::kAuditSign));
   if (!own_key) return failed(own_key.error());
   const auto reader = vault_.store().make_reader();
   if (!reader) return failed(reader.error());

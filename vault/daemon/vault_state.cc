@@ -92,7 +92,7 @@ void Vault::load_budgets(core::Reader& reader) {
       if (!release && line.json.find("\"op\":\"detokenize\"") == std::string::npos) continue;
       const auto event = must(audit::parse_event(line.json, nullptr), "the log is damaged");
       if (release) {
-        reveals_.reset(event.resource);
+        if (event.outcome == "ok") reveals_.reset(event.resource);
         continue;
       }
       const bool allowed = event.outcome == "ok";

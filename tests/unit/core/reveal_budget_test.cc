@@ -208,6 +208,22 @@ TEST(RevealBudgetBytes, AreRefusedWhenCutOrForeign) {
   EXPECT_EQ(other.left("web", limits, kMidnight).hour, 1U);  // nothing changed
 }
 
+TEST(RevealBudget, WhatARestoreSpentIsToldFromWhatRevealsSpent) {
+  const RevealLimits limits{.client_per_hour = 2, .client_per_day = 2};
+  RevealBudget budget;
+  charge(budget, limits, kMidnight, 5);
+  EXPECT_FALSE(spent_by_restore(budget, "web", kMidnight));
+  const std::vector<std::string> clients = {"web"};
+  ASSERT_TRUE(budget.restore(spent_reveal_budgets(clients, kMidnight)).has_value());
+  constexpr std::int64_t kHour = 3'600'000;
+  EXPECT_TRUE(spent_by_restore(budget, "web", kMidnight));
+  EXPECT_FALSE(spent_by_restore(budget, "other", kMidnight));
+  EXPECT_TRUE(spent_by_restore(budget, "web", kMidnight + 23 * kHour));  // the day still is
+  EXPECT_FALSE(spent_by_restore(budget, "web", kMidnight + 24 * kHour));
+  budget.reset("web");
+  EXPECT_FALSE(spent_by_restore(budget, "web", kMidnight));
+}
+
 TEST(RevealBudget, IsExactUnderConcurrency) {
   RevealBudget budget;
   const RevealLimits limits{.client_per_hour = 1000};
