@@ -22,12 +22,6 @@ custody::Transcript read_good(const std::string& path) {
 
 }  // namespace
 
-std::string custody_folder(const daemon::Config& config) {
-  const fs::path data = fs::path(config.data_dir).lexically_normal();
-  const fs::path folder = data.filename().empty() ? data.parent_path() : data;
-  return (folder.parent_path() / "custody").string();
-}
-
 std::string recipient_of(const custody::Transcript& transcript) {
   const custody::Entry* entry = transcript.last("keys-wrapped");
   return entry == nullptr ? "" : entry->get("recipient");
@@ -35,12 +29,12 @@ std::string recipient_of(const custody::Transcript& transcript) {
 
 std::optional<Custody> read_custody(const daemon::Config& config) {
   Custody out;
-  out.folder = custody_folder(config);
+  out.folder = config.unseal.custody_dir;
   out.wrapped_keys_path = out.folder + "/wrapped-keys";
   if (!fs::exists(out.wrapped_keys_path)) return std::nullopt;
   out.wrapped = custody::parse_wrapped_keys(out.wrapped_keys_path,
                                             custody::read_text_file(out.wrapped_keys_path));
-  out.newest = newest_transcript(out.folder);
+  out.newest = custody::newest_transcript(out.folder);
   if (out.newest.empty()) {
     throw ToolError(ExitCode::kLocal, out.folder +
                                           ": it has no transcript.N; put it back from its "

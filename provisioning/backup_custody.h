@@ -1,4 +1,4 @@
-// What the custodians' papers say about backups: the folder `custody` of a vault.
+// What the custodians' papers say about backups: [unseal] custody of a vault.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,6 @@
 #include "vault/daemon/config.h"
 
 namespace cardvault::provisioning {
-
-// The folder that a ceremony leaves beside the data, whether there is one or not.
-[[nodiscard]] std::string custody_folder(const daemon::Config& config);
 
 // The public key that backups are sealed to, as the ceremony recorded it when the keys were wrapped
 // under the backup key: text of custody::parse_public_key(); "" when this transcript has none.

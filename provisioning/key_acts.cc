@@ -75,9 +75,9 @@ ExitCode rotate_key(const Context& context, const std::string& purpose) {
   const daemon::Config config = daemon::read_config(context.config);
   const auto change = open_token_change(config.hsm);
   if (finish_earlier(context, *change).starts_with(purpose + "/")) return ExitCode::kDone;
-  const auto backup = open_key_backup(config, purpose);
   const auto begun = ask_apart(context, "key.rotate", {{"purpose", purpose}});
   if (!begun.ok) return conclude(context, begun);
+  const auto backup = open_key_backup(config, purpose);
   const auto key = daemon::parse_key(begun.rows.at(0).at(0));
   if (!key) throw ToolError(ExitCode::kUnreachable, "the vault's answer does not read");
   return finish(context, *change, change->make(*key, backup.get()));

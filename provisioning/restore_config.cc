@@ -34,6 +34,18 @@ toml::table& section(toml::table& root, const char* name) {
   return *root[name].as_table();
 }
 
+// Their papers are beside the data again; who opens the vault is decided by its plan.
+void place_custody(toml::table& root, const std::string& token_uri) {
+  toml::table& unseal = section(root, "unseal");
+  unseal.erase("custody");
+  unseal.erase("by");
+  if (token_uri.find("pin-source=") == std::string::npos) {
+    unseal.insert_or_assign("by", "custodians");
+  } else {
+    unseal.erase("survive_crash");
+  }
+}
+
 void place_gates(toml::table& root, const NewVault& vault) {
   toml::array* gates = root["gate"].as_array();
   if (gates == nullptr) return;
@@ -71,6 +83,7 @@ std::string restored_vault_toml(const std::string& text, const NewVault& vault,
   audit.erase("anchor");
   audit.insert_or_assign("origin", origin);
   section(root, "clients").erase("ca_file");  // beside the admin socket again
+  place_custody(root, token_uri);
   place_gates(root, vault);
   return text_of(root);
 }

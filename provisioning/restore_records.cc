@@ -5,6 +5,7 @@
 #include "provisioning/exit_code.h"
 #include "vault/core/spent_budgets.h"
 #include "vault/daemon/announcement.h"
+#include "vault/daemon/bounds.h"
 #include "vault/daemon/key_states.h"
 #include "vault/daemon/stored_state.h"
 #include "vault/store/new_log.h"
@@ -73,6 +74,14 @@ base::Result<void> rewrite(core::Transaction& tx, core::EventSink& events,
   // A rotation that was begun on the lost token is none any more.
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     if (auto ok = tx.put_value(daemon::rotation_value(purpose), {}); !ok) return ok;
+  }
+  const auto approved = tx.value(daemon::kBoundsValue);
+  if (!approved) return std::unexpected(approved.error());
+  if (*approved) {
+    const auto bounds =
+        daemon::moved_bounds(daemon::decode_bounds(base::as_text(**approved)), restored.bounds);
+    auto put = tx.put_value(daemon::kBoundsValue, base::as_bytes(daemon::encode_bounds(bounds)));
+    if (!put) return put;
   }
   const auto clients = tx.clients();
   if (!clients) return std::unexpected(clients.error());

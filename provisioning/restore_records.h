@@ -8,6 +8,7 @@
 #include "hsm/key_maker.h"
 #include "provisioning/restore_quorum.h"
 #include "vault/core/store.h"
+#include "vault/daemon/act_arguments.h"
 
 namespace cardvault::provisioning {
 
@@ -24,11 +25,13 @@ struct RestoredVault {
   std::string old_log, old_key;       // the lost log's name, and the key its checkpoint is by
   LastKnown last;
   Quorum quorum;
+  daemon::ActArguments bounds;  // bounds_of() its configuration: where its gates are now
 };
 
 // In one transaction: the log begins anew with the lost one's last known checkpoint and the
 // quorum's signatures; codes are void, locks that held at the backup's time hold anew, every
-// client's reveal budgets are spent, the register is `keys`. Throws ToolError(kLocal); the
+// client's reveal budgets are spent, the register is `keys`; ceilings that
+// custodians approved hold for the same gates at their new places. Throws ToolError(kLocal); the
 // databases are thrown away then.
 void rewrite_records(const std::string& data_dir, const RestoredVault& restored);
 

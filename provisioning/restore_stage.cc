@@ -24,6 +24,7 @@
 #include "vault/base/clock.h"
 #include "vault/custody/lines.h"
 #include "vault/custody/medium.h"
+#include "vault/daemon/bounds.h"
 #include "vault/daemon/config.h"
 
 namespace cardvault::provisioning {
@@ -189,9 +190,10 @@ void RestoreStage::write_configuration(const std::string& uri,
               restored_vault_toml(custody::read_text_file(old_file), vault_, place, origin), 0644,
               {});
   const daemon::Config old = daemon::read_config(old_file);
-  const std::string old_dir = people_.plan.config_dir.empty()
-                                  ? fs::path(custody_folder(old)).parent_path().string()
-                                  : people_.plan.config_dir;
+  const std::string old_dir =
+      people_.plan.config_dir.empty()
+          ? (fs::path(old.data_dir) / "..").lexically_normal().parent_path().string()
+          : people_.plan.config_dir;
   for (const NewGate& gate : vault_.gates) {
     const std::string name = "gate-" + gate.name + ".toml";
     const std::string text =
@@ -249,8 +251,9 @@ void RestoreStage::run(const LastKnown& last, const Quorum& quorum,
   record.old_key = signer_of(last.note, keys);
   record.last = last;
   record.quorum = quorum;
-  rewrite_records(file("data"), record);
   write_configuration(restored.uri, restored.audit_key, new_origin(record.old_log, record.now_ms));
+  record.bounds = daemon::bounds_of(daemon::read_config(file("vault.toml")));
+  rewrite_records(file("data"), record);
   if (!people_.plan.custodians_unseal) {
     create_file(file("pin"), secrets.user_pin.expose(), 0400, {});
   }

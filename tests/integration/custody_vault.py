@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -19,6 +20,12 @@ import vault_fixture
 from vault_fixture import ROOT, Vault
 
 NAMES = ceremony_table.NAMES
+CLIENTS = {  # as `./dev up` registers them where one operator may
+    "web": "tokenize,cards.read,cards.manage,detokenize.sealed,otp.seal,otp.verify,secrets.manage,"
+           "secrets.verify",
+    "processor": "detokenize,cards.read",
+    "auditor": "audit.read,metrics.read",
+}
 FILES_OF_THE_BANK = ("ca.pem", "crl.pem", "ca", "gates", "registered", "*.pem", "*.key")
 
 
@@ -66,6 +73,21 @@ class Custodians(ceremony_table.Table):
         sitting.entering = list(entering)
         return sitting.run(), sitting.text
 
+    def with_quorum(self, at, *command, uid=None):
+        """Arguments that carry the word of three custodians for this command on a vault."""
+        asked = self.tool("--config", at.path("vault.toml"), *command, cwd=self.top, user=uid)
+        if asked.returncode != 5:
+            raise AssertionError(f"{command}: {asked.returncode}\n{asked.stdout}{asked.stderr}")
+        folder = tempfile.mkdtemp(prefix="word-", dir=self.top)
+        os.chmod(folder, 0o755)
+        action = os.path.join(folder, "act.action")
+        with open(action, "w", encoding="ascii") as file:
+            file.write(asked.stdout)
+        word = (action, *self.approve(action))
+        for path in word:
+            os.chmod(path, 0o644)
+        return [part for path in word for part in ("--approvals", path)]
+
     def approve(self, action, names=("anna", "bolat", "dana")):
         """Their approvals of the action's file: paths."""
         with open(action, "rb") as file:
@@ -84,6 +106,7 @@ class Custodians(ceremony_table.Table):
 class CustodyVault(Vault):
     def __init__(self, settings=()):
         self.top = tempfile.mkdtemp(prefix="cardvault-custody-")
+        os.chmod(self.top, 0o711)  # operators of other accounts carry approvals
         self.custodians = None
         super().__init__(settings)
 
@@ -92,7 +115,23 @@ class CustodyVault(Vault):
             self._certificates()
             self.custodians = Custodians(self.top, self.dir)
             self.custodians.hold()
+            self._configure()
         super().up()
+
+    def approved(self, *command):
+        """A command that takes the custodians' quorum, with it."""
+        self.tool(*command, *self.custodians.with_quorum(self, *command))
+
+    def _configure(self):
+        """What a bank does before the first start: quotas and clients, by its custodians."""
+        if self.settings:
+            subprocess.run([sys.executable, os.path.join(ROOT, "systemd", "set_config.py"), self.dir,
+                            *self.settings], check=True)
+        if any(setting.startswith(("limits.rate", "reveal.")) for setting in self.settings):
+            self.approved("gate", "approve")
+        for client, permissions in CLIENTS.items():
+            self.approved("client", "add", client, "--cert", self.path(client + ".pem"), "--permissions",
+                          permissions, "--purposes", "*")
 
     def _certificates(self):
         subprocess.run([os.path.join(ROOT, "systemd", "demo-certificates.sh"), self.dir,
@@ -149,6 +188,8 @@ class CustodyVault(Vault):
 
 class RestoredVault(Vault):
     """The vault in a folder that a restore has made."""
+
+    approved = CustodyVault.approved
 
     def __init__(self, original, folder):
         self.dir = folder

@@ -135,12 +135,14 @@ void AdminServer::serve(Session& session) {
     auto request = wire::decode_admin_request((*frame)->payload);
     if ((*frame)->type != wire::FrameType::kAdminRequest || !request) return;
     bool alive = true;
+    bool cut_off = false;  // told to end before its time: no answer is better than half of one
     const auto answer = handler_.run(*request, *name, [&](wire::AdminAnswer part) {
       part.more = true;
       alive = alive && send_answer(session.fd, id, part).has_value();
-      return alive && !stopping_;
+      cut_off = cut_off || stopping_;
+      return alive && !cut_off;
     });
-    if (!alive || !send_answer(session.fd, id, answer)) return;
+    if (!alive || cut_off || !send_answer(session.fd, id, answer)) return;
   }
 }
 

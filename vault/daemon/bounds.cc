@@ -98,6 +98,20 @@ std::vector<std::string> beyond(const ActArguments& approved, const ActArguments
   return out;
 }
 
+ActArguments moved_bounds(ActArguments approved, const ActArguments& there) {
+  for (auto& [name, value] : approved) {
+    const std::string moved = value_of(there, name);
+    if (!name.starts_with(kGate) || moved.empty()) continue;
+    const auto had = custody::parse_fields(value).value_or(custody::Fields{});
+    const auto now = custody::parse_fields(moved).value_or(custody::Fields{});
+    value = custody::format_fields({{"clients", custody::field(had, "clients")},
+                                    {"permissions", custody::field(had, "permissions")},
+                                    {"socket", custody::field(now, "socket")},
+                                    {"uid", custody::field(now, "uid")}});
+  }
+  return approved;
+}
+
 std::string encode_bounds(const ActArguments& bounds) {
   std::string out;
   for (const auto& [name, value] : bounds) out += name + ": " + value + "\n";

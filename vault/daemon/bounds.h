@@ -24,6 +24,9 @@ inline constexpr std::string_view kBoundsValue = "approved_bounds";
 [[nodiscard]] std::vector<std::string> beyond(const ActArguments& approved,
                                               const ActArguments& wanted);
 
+// The approved ones for the same gates on another machine: with the sockets and uids of `there`.
+[[nodiscard]] ActArguments moved_bounds(ActArguments approved, const ActArguments& there);
+
 // As they stand in the store.
 [[nodiscard]] std::string encode_bounds(const ActArguments& bounds);
 [[nodiscard]] ActArguments decode_bounds(std::string_view text);

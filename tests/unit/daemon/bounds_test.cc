@@ -83,5 +83,21 @@ TEST(Bounds, ComeBackFromTheStoreAsTheyWere) {
   EXPECT_THAT(beyond(decode_bounds(""), bounds), Not(IsEmpty()));
 }
 
+TEST(Bounds, OfAGateThatMovedAreThoseApprovedAtItsNewPlace) {
+  Config there = config();
+  there.gates[0].socket = "/new/run/web.sock";
+  there.gates[0].uid = 4711;
+  const auto approved = bounds_of(config());
+  EXPECT_THAT(beyond(approved, bounds_of(there)), testing::SizeIs(2));
+  const auto moved = moved_bounds(approved, bounds_of(there));
+  EXPECT_THAT(beyond(moved, bounds_of(there)), IsEmpty());
+  // No right comes with the move, and no gate.
+  there.gates[0].ceiling.permissions.bits = UINT32_MAX;
+  there.gates[0].ceiling.clients = {"anybody"};
+  there.gates.push_back(there.gates[0]);
+  there.gates.back().ceiling.gate = "more";
+  EXPECT_EQ(moved_bounds(approved, bounds_of(there)), moved);
+}
+
 }  // namespace
 }  // namespace cardvault::daemon

@@ -8,6 +8,7 @@
 namespace cardvault::provisioning {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -35,6 +36,9 @@ dir = "/srv/log"
 anchor = "/srv/anchor"
 [policy]
 cards_per_customer = 7
+[unseal]
+custody = "/old/custody"
+drill_warning_days = 90
 [[gate]]
 name = "web"
 socket = "/old/run/web.sock"
@@ -57,6 +61,18 @@ TEST(RestoreConfig, PlacesAreTheNewMachinesAndSettingsWhatTheyWere) {
   for (const char* part : {"/old", "/srv", "61002", "vendor", "init_args"}) {
     EXPECT_THAT(text, Not(HasSubstr(part)));
   }
+}
+
+TEST(RestoreConfig, WhoOpensTheVaultIsWhoHoldsTheNewTokensPin) {
+  const std::string by_file =
+      "[hsm]\ntoken = \"pkcs11:token=old\"\n[unseal]\nby = \"custodians\"\n"
+      "survive_crash = true\ndrill_warning_days = 90\n";
+  const std::string file =
+      restored_vault_toml(by_file, place(), "pkcs11:token=new?pin-source=file:/new/pin", "");
+  EXPECT_THAT(file, AllOf(Not(HasSubstr("by =")), Not(HasSubstr("survive_crash")),
+                          HasSubstr("drill_warning_days = 90")));
+  const std::string people = restored_vault_toml(by_file, place(), "pkcs11:token=new", "");
+  EXPECT_THAT(people, AllOf(HasSubstr("by = 'custodians'"), HasSubstr("survive_crash = true")));
 }
 
 TEST(RestoreConfig, GatesReadTheirCertificatesFromTheNewFolder) {
