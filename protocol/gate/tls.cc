@@ -29,6 +29,9 @@ void set_protocol(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT |
                                    SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF |
                                    SSL_OP_NO_COMPRESSION);
+  // 128 bits and more (SP 800-57 part 1, 5.6.1.1), and cheap: a stranger chooses among these, and
+  // an 8192-bit exponentiation for each hello would be theirs to ask for (CVE-2002-20001).
+  CARDVAULT_CHECK(SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_early_data(context, 0);

@@ -51,7 +51,7 @@ class Authority:
         self._write("index.txt", "")
         self._write("crlnumber", "01\n")
         self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "ca.key")
-        self.openssl("req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test", "-days", "2",
+        self.openssl("req", "-x509", "-new", "-key", "ca.key", "-subj", "/CN=test", "-days", "90",
                      "-out", "ca.pem")
         self.write_crl()
 
@@ -69,7 +69,7 @@ class Authority:
         self.openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{name}.key")
         self.openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={name}", "-out", "req")
         self.openssl("x509", "-req", "-in", "req", "-CA", "ca.pem", "-CAkey", "ca.key",
-                     "-set_serial", str(self.serial), "-days", "1", "-extfile", "ext",
+                     "-set_serial", str(self.serial), "-days", "90", "-extfile", "ext",
                      "-out", f"{name}.pem")
 
     def write_crl(self):
@@ -219,7 +219,8 @@ class GateTest(unittest.TestCase):
         cls.folder = tempfile.mkdtemp(prefix="gate-test-")
         cls.authority = Authority(cls.folder)
         client = "subjectAltName=DNS:{}\nextendedKeyUsage=clientAuth"
-        cls.authority.issue("gate", "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth")
+        cls.authority.issue("gate", "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n"
+                            "crlDistributionPoints=URI:http://localhost/crl.pem")
         for name in ("web", "doomed", "gone"):
             cls.authority.issue(name, client.format(name))
         cls.authority.issue("server", "extendedKeyUsage=serverAuth")
