@@ -7,18 +7,29 @@
 
 namespace cardvault::hsm {
 
+base::Result<std::optional<std::string>> read_attribute(CK_FUNCTION_LIST* fn,
+                                                        CK_SESSION_HANDLE session,
+                                                        CK_OBJECT_HANDLE object,
+                                                        CK_ATTRIBUTE_TYPE type) {
+  constexpr CK_ULONG kMost = 65536;
+  CK_ATTRIBUTE attribute{type, nullptr, 0};
+  std::string value;
+  for (int call = 0; call < 2; ++call) {  // how long it is, then what it is (PKCS#11 5.7.5)
+    const CK_RV rv = fn->C_GetAttributeValue(session, object, &attribute, 1);
+    if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE) return std::nullopt;
+    if (rv != CKR_OK) return refuse(ckr_code(rv), "C_GetAttributeValue", rv);
+    if (attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION || attribute.ulValueLen > kMost) {
+      return std::nullopt;
+    }
+    value.resize(attribute.ulValueLen);
+    attribute.pValue = value.data();
+  }
+  return value;
+}
+
 std::optional<std::string> read_bytes(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
                                       CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
-  CK_ATTRIBUTE attribute{type, nullptr, 0};
-  if (fn->C_GetAttributeValue(session, object, &attribute, 1) != CKR_OK ||
-      attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION || attribute.ulValueLen > 65536) {
-    return std::nullopt;
-  }
-  std::string value(attribute.ulValueLen, '\0');
-  attribute.pValue = value.data();
-  if (fn->C_GetAttributeValue(session, object, &attribute, 1) != CKR_OK) return std::nullopt;
-  value.resize(attribute.ulValueLen);
-  return value;
+  return read_attribute(fn, session, object, type).value_or(std::nullopt);
 }
 
 std::optional<bool> read_flag(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
@@ -57,9 +68,9 @@ base::Result<std::vector<CK_OBJECT_HANDLE>> find_objects(CK_FUNCTION_LIST* fn,
 base::Result<CK_OBJECT_HANDLE> copy_to_session(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
                                                CK_OBJECT_HANDLE key, Template& more) {
   more.flag(CKA_TOKEN, false);
-  if (read_flag(fn, session, key, CKA_EXTRACTABLE).value_or(true)) {
-    more.flag(CKA_EXTRACTABLE, false);
-  }
+  const auto extractable = read_attribute(fn, session, key, CKA_EXTRACTABLE);
+  if (!extractable) return std::unexpected(extractable.error());
+  if (*extractable != std::string(1, '\0')) more.flag(CKA_EXTRACTABLE, false);
   CK_OBJECT_HANDLE copy = 0;
   const CK_RV rv = fn->C_CopyObject(session, key, more.data(), more.size(), &copy);
   if (rv != CKR_OK) return refuse(ckr_code(rv), "C_CopyObject", rv);

@@ -46,7 +46,13 @@ class Template {
   std::vector<CK_ATTRIBUTE> list_;
 };
 
-// nullopt when the module does not know the attribute or will not say.
+// nullopt when the module does not know the attribute or will not say; an error when it failed, so
+// that a key is not taken for another one, or for none, because the token was away for a moment.
+[[nodiscard]] base::Result<std::optional<std::string>> read_attribute(CK_FUNCTION_LIST* fn,
+                                                                      CK_SESSION_HANDLE session,
+                                                                      CK_OBJECT_HANDLE object,
+                                                                      CK_ATTRIBUTE_TYPE type);
+// The same, where a failure and a missing attribute come to the same.
 [[nodiscard]] std::optional<std::string> read_bytes(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
                                                     CK_OBJECT_HANDLE object,
                                                     CK_ATTRIBUTE_TYPE type);

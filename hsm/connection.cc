@@ -41,11 +41,11 @@ base::Result<std::unique_ptr<Connection>> Connection::open(
     const Module& module, const TokenUri& uri, const base::SecretText& pin,
     const TokenConfig& config, const std::set<core::KeyRef>& left_out, Witness& witness) {
   auto slot = module.find_token(uri);
-  if (!slot) return std::unexpected(slot.error());
+  if (!slot) return std::unexpected(outside_login(slot.error()));
   std::unique_ptr<Connection> out(new Connection(*slot));
   for (unsigned i = 0; i < std::max(1U, config.sessions); ++i) {
     auto session = Session::open(module, *slot, false);
-    if (!session) return std::unexpected(session.error());
+    if (!session) return std::unexpected(outside_login(session.error()));
     out->sessions_.push_back(std::move(*session));
   }
   if (const CK_RV rv = module.fn()->C_GetTokenInfo(*slot, &out->info_); rv != CKR_OK) {
@@ -55,7 +55,7 @@ base::Result<std::unique_ptr<Connection>> Connection::open(
     return std::unexpected(in.error());
   }
   if (auto ready = out->prepare(module, config, left_out, witness); !ready) {
-    return std::unexpected(ready.error());
+    return std::unexpected(outside_login(ready.error()));
   }
   return out;
 }
@@ -127,16 +127,47 @@ base::Result<base::SecretBuffer> Connection::decrypt(const Channel& channel, con
   return base::fail(Code::kRecordDamaged, "suite");
 }
 
-base::Result<void> Connection::check(const Channel& channel, const RingKey* key, On where) const {
-  if (key == nullptr || !canaries_.contains(key->ref)) key = any_encryption_key(keys_);
-  if (key == nullptr) {
-    std::array<std::uint8_t, 16> ignored{};
-    return random_bytes(channel, ignored);
-  }
-  auto opened = decrypt(channel, *key, where, canaries_.at(key->ref), base::as_bytes(kCanaryText));
+base::Result<void> Connection::open_canary(const Channel& channel, const RingKey& key,
+                                           On where) const {
+  auto opened = decrypt(channel, key, where, canaries_.at(key.ref), base::as_bytes(kCanaryText));
   if (!opened) return std::unexpected(opened.error());
   if (base::as_text(*opened) != kCanaryText) return base::fail(Code::kInternal, "canary");
   return {};
+}
+
+base::Result<void> Connection::check(const Channel& channel) const {
+  if (const RingKey* key = any_encryption_key(keys_)) {
+    return open_canary(channel, *key, On::kToken);
+  }
+  std::array<std::uint8_t, 16> ignored{};
+  return random_bytes(channel, ignored);
+}
+
+base::Result<void> Connection::rehearse(Channel& channel, const RingKey* key, Work work) const {
+  const auto text = base::as_bytes(kCanaryText);
+  const auto outcome = [](const auto& done) {
+    return done ? base::Result<void>() : std::unexpected(done.error());
+  };
+  switch (work) {
+    case Work::kEncrypt:
+      return outcome(encrypt(channel, *key, text, text));
+    case Work::kDecrypt:
+      return open_canary(channel, *key, On::kWorking);
+    case Work::kMac:
+      return outcome(hmac_sha256(channel, key->working, text));
+    case Work::kSign:
+      return outcome(sign(channel, *key, text));
+    case Work::kRandom:
+      std::array<std::uint8_t, 16> ignored{};
+      return random_bytes(channel, ignored);
+  }
+  return base::fail(Code::kInternal, "rehearse");
+}
+
+base::Result<std::vector<std::uint8_t>> Connection::sign(const Channel& channel, const RingKey& key,
+                                                         std::span<const std::uint8_t> data) {
+  return key.sign == SignKind::kEd25519 ? sign_ed25519(channel, key.working, data)
+                                        : sign_es256(channel, key.working, data);
 }
 
 }  // namespace cardvault::hsm

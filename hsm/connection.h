@@ -19,6 +19,7 @@ namespace cardvault::hsm {
 struct Witness {
   std::map<core::KeyRef, core::Sealed> canaries;
   std::map<core::KeyRef, core::Mac> macs;
+  std::map<core::KeyRef, std::vector<std::uint8_t>> points;  // of signing keys
 };
 
 // Immutable once open; its functions may run on several threads, each with its own Channel.
@@ -26,7 +27,8 @@ class Connection {
  public:
   // Logs in (CKR_USER_ALREADY_LOGGED_IN is fine, trap 4), finds and copies the keys, tests them.
   // Keys left out are not looked for. REQUIRES: `module` is initialised and outlives this. Errors:
-  // kHsmUnavailable; kHsmPinRefused, after which the same PIN must not be tried again;
+  // kHsmUnavailable; kHsmPinRefused, by C_Login alone, after which the same PIN must not be tried
+  // again;
   // kMechanismMissing, kKeyMissing (suite 2 without its second key), kConflict (a label twice),
   // kInternal (the self-test found the module wrong).
   [[nodiscard]] static base::Result<std::unique_ptr<Connection>> open(
@@ -48,16 +50,24 @@ class Connection {
   [[nodiscard]] base::Result<base::SecretBuffer> decrypt(const Channel& channel, const RingKey& key,
                                                          On where, const core::Sealed& sealed,
                                                          std::span<const std::uint8_t> aad) const;
-  // A real operation (trap 5): decrypts a canary, with the token's own key or with the one we work
-  // on. `key` may be null: any. Without encryption keys it asks for random bytes.
-  [[nodiscard]] base::Result<void> check(const Channel& channel, const RingKey* key,
-                                         On where) const;
+  // ES256 or Ed25519, as the key is.
+  [[nodiscard]] static base::Result<std::vector<std::uint8_t>> sign(
+      const Channel& channel, const RingKey& key, std::span<const std::uint8_t> data);
+  // A real operation (trap 5): decrypts a canary with the token's own key, any of them. Without
+  // encryption keys it asks for random bytes.
+  [[nodiscard]] base::Result<void> check(const Channel& channel) const;
+  // The same kind of work as a call that failed, on the key we work on, with data that cannot be at
+  // fault. `key` may be null for kRandom alone.
+  enum class Work : std::uint8_t { kEncrypt, kDecrypt, kMac, kSign, kRandom };
+  [[nodiscard]] base::Result<void> rehearse(Channel& channel, const RingKey* key, Work work) const;
 
  private:
   explicit Connection(CK_SLOT_ID slot) : slot_(slot) {}
   [[nodiscard]] base::Result<void> prepare(const Module& module, const TokenConfig& config,
                                            const std::set<core::KeyRef>& left_out,
                                            Witness& witness);
+  [[nodiscard]] base::Result<void> open_canary(const Channel& channel, const RingKey& key,
+                                               On where) const;
 
   CK_SLOT_ID slot_;
   CK_TOKEN_INFO info_{};

@@ -191,6 +191,16 @@ bool ckr_is_loss(unsigned long rv) noexcept {
   }
 }
 
+bool may_pass(const base::Error& error) noexcept {
+  if (error.number == 0) return error.code == Code::kInternal;  // our own finding, not the module's
+  return !ckr_is_loss(rv_of(error));
+}
+
+base::Error outside_login(base::Error error) noexcept {
+  if (error.code == Code::kHsmPinRefused) error.code = Code::kHsmUnavailable;
+  return error;
+}
+
 bool ckr_is_pin_refusal(unsigned long rv) noexcept {
   switch (rv) {
     case CKR_PIN_INCORRECT:
@@ -198,6 +208,7 @@ bool ckr_is_pin_refusal(unsigned long rv) noexcept {
     case CKR_PIN_LEN_RANGE:
     case CKR_PIN_EXPIRED:
     case CKR_PIN_LOCKED:
+    case kCkrPinTooWeak:
       return true;
     default:
       return false;

@@ -22,4 +22,12 @@ namespace cardvault::hsm {
 // CKR_USER_PIN_NOT_INITIALIZED, CKR_GENERAL_ERROR): those are retried.
 [[nodiscard]] bool ckr_is_pin_refusal(unsigned long rv) noexcept;
 
+// A call may fail once and no more, as one over a network does: true when the same work may be
+// asked for once more. Not when the token is lost for certain, nor for a record that is malformed.
+[[nodiscard]] bool may_pass(const base::Error& error) noexcept;
+
+// An error of another call than C_Login, which alone tries a PIN: what it says about one is a fault
+// like any other, and is tried again.
+[[nodiscard]] base::Error outside_login(base::Error error) noexcept;
+
 }  // namespace cardvault::hsm

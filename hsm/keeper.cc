@@ -15,7 +15,6 @@ using base::Code;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds kRetry{250};
 constexpr unsigned kLoginTimeouts = 6;  // a login with its self-test is some dozens of calls
 
 std::int64_t now_ms() {
@@ -55,8 +54,10 @@ Keeper::Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef>
       uri_(parse_token_uri(config.token_uri)),
       pin_(read_pin(uri_)),
       module_(config),
-      left_out_(std::move(left_out)) {
-  const auto first = connect();
+      left_out_(std::move(left_out)),
+      // Before the first login: a module may hang in that one too.
+      watchdog_([this](const std::stop_token& stop) { watch(stop); }) {
+  const auto first = connect(Proof::kNone);
   if (!first) {
     if (is_misconfiguration(first.error().code)) throw base::StartupError(in_words(first.error()));
     cause_ = first.error();
@@ -69,7 +70,6 @@ Keeper::Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef>
   }
   const bool reported = !first;
   recovery_ = std::jthread([this, reported](const std::stop_token& stop) { run(stop, reported); });
-  watchdog_ = std::jthread([this](const std::stop_token& stop) { watch(stop); });
 }
 
 Keeper::~Keeper() {
@@ -82,11 +82,12 @@ Keeper::~Keeper() {
   connection_.reset();
 }
 
-base::Result<void> Keeper::connect() {
+base::Result<void> Keeper::connect(Proof proof) {
   connecting_since_ms_ = now_ms();
   connection_.reset();
   module_.finalize();
   auto done = module_.initialize();
+  if (!done) done = std::unexpected(outside_login(done.error()));
   if (done) {
     std::set<core::KeyRef> left_out;
     {
@@ -97,15 +98,34 @@ base::Result<void> Keeper::connect() {
     if (opened) {
       connection_ = std::move(*opened);
       Catalogue found = describe();
-      const std::lock_guard lock(mutex_);
-      catalogue_ = std::move(found);
-      suite_ = catalogue_.description.suite;
+      done = compare(found, proof);
+      if (done) {
+        const std::lock_guard lock(mutex_);
+        catalogue_ = std::move(found);
+        suite_ = catalogue_.description.suite;
+      }
     } else {
       done = std::unexpected(opened.error());
     }
   }
   connecting_since_ms_ = 0;
   return done;
+}
+
+base::Result<void> Keeper::compare(const Catalogue& found, Proof proof) const {
+  if (proof == Proof::kNone || !hooks_.expected_kcvs) return {};
+  const auto expected = hooks_.expected_kcvs();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, kcv] : expected) {
+    if (kcv.empty() || left_out_.contains(key)) continue;
+    const auto now = found.kcvs.find(key);
+    if (now == found.kcvs.end() && proof == Proof::kSameKeys) continue;
+    if (now == found.kcvs.end()) return base::fail(Code::kHsmUnavailable, "a key is missing");
+    if (now->second != kcv) {
+      return base::fail(Code::kHsmUnavailable, "a key has another check value, or none");
+    }
+  }
+  return {};
 }
 
 base::Error Keeper::refusal() const {
@@ -119,11 +139,12 @@ base::Error Keeper::cause() const {
   return state_ == HsmState::kReady ? base::Error{} : cause_;
 }
 
-base::Error Keeper::judge(const Channel& channel, const RingKey* key, const base::Error& error,
-                          Code otherwise) {
-  if (error.number == 0) return error;  // our own finding, not the module's
-  if (!ckr_is_loss(rv_of(error)) && connection_->check(channel, key, Connection::On::kWorking)) {
-    return {otherwise, error.operation, error.number};
+base::Error Keeper::judge(Channel& channel, const RingKey* key, Connection::Work work,
+                          const base::Error& error) {
+  if (error.number == 0 && error.code != Code::kInternal) return error;  // our own finding
+  const bool damaged = work == Connection::Work::kDecrypt && error.number != 0;
+  if (!ckr_is_loss(rv_of(error)) && connection_->rehearse(channel, key, work)) {
+    return {damaged ? Code::kRecordDamaged : Code::kInternal, error.operation, error.number};
   }
   lost(error);
   return {Code::kHsmUnavailable, error.operation, error.number};
@@ -144,14 +165,15 @@ void Keeper::lost(const base::Error& error) {
 base::Result<void> Keeper::probe() {
   const auto lease = pool_.acquire();
   if (!lease) return std::unexpected(refusal());
-  auto well = connection_->check(lease.channel(), nullptr, Connection::On::kToken);
+  auto well = connection_->check(lease.channel());
+  if (!well && may_pass(well.error())) well = connection_->check(lease.channel());
   if (!well) lost(well.error());
   return well;
 }
 
 bool Keeper::reconnect() {
   pool_.drain();
-  const auto done = connect();
+  const auto done = connect(Proof::kAllKeys);
   HsmEvent event;
   {
     const std::lock_guard lock(mutex_);
@@ -195,7 +217,7 @@ bool Keeper::serve_adopt() {
     if (was_ready) pool_.pause();
   }
   pool_.drain();
-  auto done = connect();
+  auto done = connect(Proof::kSameKeys);
   HsmEvent event;
   {
     const std::lock_guard lock(mutex_);
@@ -221,6 +243,7 @@ bool Keeper::serve_adopt() {
 // `reported`: the outage we are in has been reported, and its first retry was made.
 void Keeper::run(const std::stop_token& stop, bool reported) {
   const milliseconds interval{config_.probe_interval_ms};
+  const milliseconds retry{config_.retry_ms};
   const auto adopting = [&] { return adopt_wanted_ && !adopted_; };
   const auto called = [&] { return adopting() || state_ == HsmState::kUnavailable; };
   std::unique_lock lock(mutex_);
@@ -231,7 +254,7 @@ void Keeper::run(const std::stop_token& stop, bool reported) {
       lock.lock();
     } else if (state_ == HsmState::kUnavailable) {
       const HsmEvent begun{HsmState::kUnavailable, cause_, {}};
-      if (reported) changed_.wait_for(lock, stop, kRetry, adopting);
+      if (reported) changed_.wait_for(lock, stop, retry, adopting);
       if (adopting() || stop.stop_requested()) continue;
       lock.unlock();
       if (!reported) report(begun);

@@ -30,10 +30,11 @@ class Keeper {
   [[nodiscard]] const Connection& connection() const noexcept { return *connection_; }
   // What a call that got no lease returns.
   [[nodiscard]] base::Error refusal() const;
-  // Judges a failed call, with its lease still held: returns the error to give to the caller.
-  // `damaged` is what a failure means when the token itself is well.
-  [[nodiscard]] base::Error judge(const Channel& channel, const RingKey* key,
-                                  const base::Error& error, base::Code otherwise);
+  // Judges a call that failed, with its lease still held: returns the error to give to the caller.
+  // It is an outage when the same work on known data fails too; else the data was at fault:
+  // kRecordDamaged for a decryption, kInternal for the rest.
+  [[nodiscard]] base::Error judge(Channel& channel, const RingKey* key, Connection::Work work,
+                                  const base::Error& error);
 
   [[nodiscard]] base::Result<void> probe();
   [[nodiscard]] base::Result<void> adopt();
@@ -54,7 +55,14 @@ class Keeper {
   [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
 
  private:
-  [[nodiscard]] base::Result<void> connect();
+  // What a token must prove beyond its self-test.
+  enum class Proof : std::uint8_t {
+    kNone,      // the first login of all
+    kSameKeys,  // an exchanged token: no key is another one
+    kAllKeys,   // a token that was away: all that are expected are there, and the same
+  };
+  [[nodiscard]] base::Result<void> connect(Proof proof);
+  [[nodiscard]] base::Result<void> compare(const Catalogue& found, Proof proof) const;
   void lost(const base::Error& error);
   // Both: whether the token is ready now.
   bool reconnect();

@@ -12,18 +12,36 @@ namespace {
 
 using Handles = std::map<core::KeyRef, CK_OBJECT_HANDLE>;
 
+template <class T>
+bool holds(const std::optional<std::string>& attribute, T value) {
+  return attribute &&
+         *attribute == std::string_view(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
 std::unexpected<base::Error> twice() {
   return refuse(base::Code::kConflict, "two keys have the same label", CKR_OK);
 }
 
-CK_OBJECT_HANDLE copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key) {
+// Modules say in many ways that they don't copy; only what says that the token is in trouble is
+// none of them. CKR_GENERAL_ERROR and CKR_FUNCTION_FAILED may mean either: what follows will tell.
+bool says_no(const base::Error& error) {
+  const CK_RV rv = rv_of(error);
+  return error.code != base::Code::kHsmUnavailable || rv == CKR_GENERAL_ERROR ||
+         rv == CKR_FUNCTION_FAILED;
+}
+
+base::Result<CK_OBJECT_HANDLE> copy_of(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
+                                       CK_OBJECT_HANDLE key) {
   Template nothing_more;
   const auto copy = copy_to_session(fn, session, key, nothing_more);
-  if (copy && read_flag(fn, session, *copy, CKA_SENSITIVE).value_or(false) &&
-      !read_flag(fn, session, *copy, CKA_EXTRACTABLE).value_or(true)) {
-    return *copy;
-  }
-  return key;
+  if (!copy && !says_no(copy.error())) return std::unexpected(copy.error());
+  if (!copy) return key;
+  const auto sensitive = read_attribute(fn, session, *copy, CKA_SENSITIVE);
+  if (!sensitive) return std::unexpected(sensitive.error());
+  const auto extractable = read_attribute(fn, session, *copy, CKA_EXTRACTABLE);
+  if (!extractable) return std::unexpected(extractable.error());
+  const bool safe = holds<CK_BBOOL>(*sensitive, CK_TRUE) && holds<CK_BBOOL>(*extractable, CK_FALSE);
+  return safe ? *copy : key;
 }
 
 }  // namespace
@@ -58,7 +76,9 @@ base::Result<void> KeyRing::add_secret_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HAN
   Handles main_keys;
   Handles mac_keys;
   for (const CK_OBJECT_HANDLE object : *objects) {
-    const std::string label = read_bytes(fn, session, object, CKA_LABEL).value_or("");
+    const auto read = read_attribute(fn, session, object, CKA_LABEL);
+    if (!read) return std::unexpected(read.error());
+    const std::string label = read->value_or("");
     if (const auto ref = parse_key_label(label, ""); ref && !is_signature(ref->purpose)) {
       if (!main_keys.emplace(*ref, object).second) return twice();
     } else if (const auto mac = parse_key_label(label, "-mac");
@@ -85,7 +105,9 @@ base::Result<void> KeyRing::add_private_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HA
   if (!objects) return std::unexpected(objects.error());
   Handles found;
   for (const CK_OBJECT_HANDLE object : *objects) {
-    const std::string label = read_bytes(fn, session, object, CKA_LABEL).value_or("");
+    const auto read = read_attribute(fn, session, object, CKA_LABEL);
+    if (!read) return std::unexpected(read.error());
+    const std::string label = read->value_or("");
     const auto ref = parse_key_label(label, "");
     if (!ref || !is_signature(ref->purpose)) continue;
     if (!found.emplace(*ref, object).second) return twice();
@@ -94,26 +116,36 @@ base::Result<void> KeyRing::add_private_keys(CK_FUNCTION_LIST* fn, CK_SESSION_HA
     RingKey key;
     key.ref = ref;
     key.on_token = key.working = object;
-    const bool edwards =
-        read_number(fn, session, object, CKA_KEY_TYPE).value_or(CKK_EC) == CKK_EC_EDWARDS;
-    key.sign = edwards ? SignKind::kEd25519 : SignKind::kEs256;
-    if (auto point = find_public_point(fn, session, core::key_label(ref))) {
+    const auto type = read_attribute(fn, session, object, CKA_KEY_TYPE);
+    if (!type) return std::unexpected(type.error());
+    key.sign = holds<CK_KEY_TYPE>(*type, CKK_EC_EDWARDS) ? SignKind::kEd25519 : SignKind::kEs256;
+    auto point = find_public_point(fn, session, core::key_label(ref));
+    if (point) {
       key.public_key = std::move(*point);
+    } else if (point.error().number != 0) {  // 0: found, but it is none or there are several
+      return std::unexpected(point.error());
     }
     keys_[static_cast<std::size_t>(ref.purpose)].push_back(std::move(key));
   }
   return {};
 }
 
-void KeyRing::copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
+base::Result<void> KeyRing::copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session) {
   for (auto& versions : keys_) {
     for (RingKey& key : versions) {
-      key.working = copy_of(fn, session, key.on_token);
-      if (key.mac_on_token != 0) key.mac_working = copy_of(fn, session, key.mac_on_token);
+      const auto working = copy_of(fn, session, key.on_token);
+      if (!working) return std::unexpected(working.error());
+      key.working = *working;
+      if (key.mac_on_token != 0) {
+        const auto mac = copy_of(fn, session, key.mac_on_token);
+        if (!mac) return std::unexpected(mac.error());
+        key.mac_working = *mac;
+      }
       // Signing keys are not modifiable, which keeps SoftHSM from copying them: expected.
       if (key.working == key.on_token && !is_signature(key.ref.purpose)) ++refused_copies_;
     }
   }
+  return {};
 }
 
 void KeyRing::leave_out(const std::set<core::KeyRef>& keys) {
@@ -132,7 +164,8 @@ base::Result<KeyRing> KeyRing::find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE sess
     return std::unexpected(added.error());
   }
   ring.leave_out(left_out);
-  if (copies) ring.copy_all(fn, session);
+  if (!copies) return ring;
+  if (auto copied = ring.copy_all(fn, session); !copied) return std::unexpected(copied.error());
   return ring;
 }
 

@@ -43,7 +43,8 @@ class KeyRing {
  public:
   // Finds every key by label (CKA_TOKEN=true, or copies would turn up too), but for those left out,
   // and, with `copies`, makes session copies that live as long as `session`. A refused copy falls
-  // back to the token's key. kConflict when two keys have one label.
+  // back to the token's key. kConflict when two keys have one label; what a call that failed means
+  // (error.h) otherwise: a key that could not be read is not a key that is missing.
   [[nodiscard]] static base::Result<KeyRing> find(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session,
                                                   bool copies,
                                                   const std::set<core::KeyRef>& left_out = {});
@@ -61,7 +62,7 @@ class KeyRing {
   [[nodiscard]] base::Result<void> add_private_keys(CK_FUNCTION_LIST* fn,
                                                     CK_SESSION_HANDLE session);
   void leave_out(const std::set<core::KeyRef>& keys);
-  void copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session);
+  [[nodiscard]] base::Result<void> copy_all(CK_FUNCTION_LIST* fn, CK_SESSION_HANDLE session);
 
   std::array<std::vector<RingKey>, core::kKeyPurposes> keys_;  // by version, ascending
   unsigned refused_copies_ = 0;

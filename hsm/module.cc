@@ -51,7 +51,12 @@ base::Result<void> Module::initialize() {
   InitializeArgs args;
   args.standard.flags = CKF_OS_LOCKING_OK;
   if (!init_args_.empty()) args.standard.pReserved = init_args_.data();
-  const CK_RV rv = fn_->C_Initialize(&args);
+  CK_RV rv = fn_->C_Initialize(&args);
+  if (rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+    // An earlier C_Finalize or C_Initialize failed half way; the module has no other user here.
+    static_cast<void>(fn_->C_Finalize(nullptr));
+    rv = fn_->C_Initialize(&args);
+  }
   if (rv != CKR_OK) return refuse(ckr_code(rv), "C_Initialize", rv);
   initialized_ = true;
   return {};

@@ -26,9 +26,10 @@ base::Result<std::vector<std::uint8_t>> find_public_point(CK_FUNCTION_LIST* fn,
   if (objects->size() != 1) {
     return refuse(base::Code::kKeyMissing, "public key of a signing key", CKR_OK);
   }
-  const auto point = read_bytes(fn, session, objects->front(), CKA_EC_POINT);
-  if (!point) return refuse(base::Code::kInternal, "CKA_EC_POINT", CKR_OK);
-  return unwrap_point(*point);
+  const auto point = read_attribute(fn, session, objects->front(), CKA_EC_POINT);
+  if (!point) return std::unexpected(point.error());
+  if (!*point) return refuse(base::Code::kInternal, "CKA_EC_POINT", CKR_OK);
+  return unwrap_point(**point);
 }
 
 }  // namespace cardvault::hsm

@@ -1,20 +1,23 @@
 #include "hsm/token_crypto.h"
 
+#include "hsm/error.h"
 #include "hsm/keeper.h"
 
 namespace cardvault::hsm {
 
 using base::Code;
+using Work = Connection::Work;
 
 class TokenCrypto::Impl {
  public:
   Impl(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out)
       : keeper(config, std::move(hooks), std::move(left_out)) {}
 
-  // Leases a session, finds the key, runs `operation(connection, channel, key)`, judges a failure.
-  // `usable` says whether a key is of the kind the operation takes.
+  // Leases a session, finds the key, runs `operation(connection, channel, key)`, once more when it
+  // may be a passing fault, and judges a failure. `usable` says whether a key is of the kind the
+  // operation takes.
   template <class Operation>
-  auto call(core::KeyRef ref, bool usable, Code otherwise, Operation operation)
+  auto call(core::KeyRef ref, bool usable, Work work, Operation operation)
       -> decltype(operation(std::declval<const Connection&>(), std::declval<Channel&>(),
                             std::declval<const RingKey&>())) {
     if (!usable) return base::fail(Code::kKeyMissing, "a key of another kind");
@@ -24,8 +27,9 @@ class TokenCrypto::Impl {
     const RingKey* key = connection.keys().get(ref);
     if (key == nullptr) return base::fail(Code::kKeyMissing, "find key");
     auto result = operation(connection, lease.channel(), *key);
+    if (!result && may_pass(result.error())) result = operation(connection, lease.channel(), *key);
     if (!result) {
-      return std::unexpected(keeper.judge(lease.channel(), key, result.error(), otherwise));
+      return std::unexpected(keeper.judge(lease.channel(), key, work, result.error()));
     }
     return result;
   }
@@ -44,7 +48,7 @@ std::unique_ptr<TokenCrypto> TokenCrypto::open(const TokenConfig& config, HsmHoo
 
 base::Result<core::Mac> TokenCrypto::mac(core::KeyRef key, std::span<const std::uint8_t> data) {
   const bool usable = !is_encryption(key.purpose) && !is_signature(key.purpose);
-  return impl_->call(key, usable, Code::kInternal,
+  return impl_->call(key, usable, Work::kMac,
                      [&](const Connection&, const Channel& channel, const RingKey& found) {
                        return hmac_sha256(channel, found.working, data);
                      });
@@ -56,7 +60,7 @@ base::Result<core::Sealed> TokenCrypto::encrypt(core::KeyRef key,
   if (plaintext.empty() || plaintext.size() > kMaxPlaintext) {
     return base::fail(Code::kInternal, "plaintext length");
   }
-  return impl_->call(key, is_encryption(key.purpose), Code::kInternal,
+  return impl_->call(key, is_encryption(key.purpose), Work::kEncrypt,
                      [&](const Connection& connection, Channel& channel, const RingKey& found) {
                        return connection.encrypt(channel, found, plaintext, aad);
                      });
@@ -65,7 +69,7 @@ base::Result<core::Sealed> TokenCrypto::encrypt(core::KeyRef key,
 base::Result<base::SecretBuffer> TokenCrypto::decrypt(core::KeyRef key, const core::Sealed& sealed,
                                                       std::span<const std::uint8_t> aad) {
   return impl_->call(
-      key, is_encryption(key.purpose), Code::kRecordDamaged,
+      key, is_encryption(key.purpose), Work::kDecrypt,
       [&](const Connection& connection, const Channel& channel, const RingKey& found) {
         return connection.decrypt(channel, found, Connection::On::kWorking, sealed, aad);
       });
@@ -75,18 +79,17 @@ base::Result<void> TokenCrypto::random(std::span<std::uint8_t> out) {
   const auto lease = impl_->keeper.acquire();
   if (!lease) return std::unexpected(impl_->keeper.refusal());
   auto filled = random_bytes(lease.channel(), out);
+  if (!filled && may_pass(filled.error())) filled = random_bytes(lease.channel(), out);
   if (filled) return filled;
   return std::unexpected(
-      impl_->keeper.judge(lease.channel(), nullptr, filled.error(), Code::kInternal));
+      impl_->keeper.judge(lease.channel(), nullptr, Work::kRandom, filled.error()));
 }
 
 base::Result<std::vector<std::uint8_t>> TokenCrypto::sign(core::KeyRef key,
                                                           std::span<const std::uint8_t> data) {
-  return impl_->call(key, is_signature(key.purpose), Code::kInternal,
+  return impl_->call(key, is_signature(key.purpose), Work::kSign,
                      [&](const Connection&, const Channel& channel, const RingKey& found) {
-                       return found.sign == SignKind::kEd25519
-                                  ? sign_ed25519(channel, found.working, data)
-                                  : sign_es256(channel, found.working, data);
+                       return Connection::sign(channel, found, data);
                      });
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -18,7 +19,7 @@ namespace cardvault::hsm {
 
 enum class HsmState : std::uint8_t {
   kReady,
-  kUnavailable,  // calls answer kHsmUnavailable at once; tried again every 250 ms
+  kUnavailable,  // calls answer kHsmUnavailable at once; tried again every retry_ms
   kPinRefused,   // calls answer kHsmPinRefused; never tried again by this process
 };
 
@@ -35,6 +36,11 @@ struct HsmHooks {
   // A call (or a login) has passed its deadline with the age given. It cannot be cancelled: record
   // an alarm and _exit (trap 10). Called once, on the watchdog's thread.
   std::function<void(std::chrono::milliseconds)> on_stuck;
+  // The check values (KeyReport::kcv) that the keys must have. A token that comes back without one
+  // of these keys, or with another value, stays unavailable, also one that was away when open() was
+  // called; whose own login doesn't compare: its caller can say more. Keys with an empty value, and
+  // those left out, are not looked at. On a thread of this class, no lock held.
+  std::function<std::map<core::KeyRef, std::string>()> expected_kcvs;
 };
 
 struct TokenDescription {

@@ -72,6 +72,14 @@ std::set<KeyRef> destroyed_keys(std::span<const KeyRow> rows) {
   return keys;
 }
 
+std::map<KeyRef, std::string> check_values(std::span<const KeyRow> rows) {
+  std::map<KeyRef, std::string> values;
+  for (const KeyRow& row : rows) {
+    if (row.state != KeyState::kDestroyed) values.emplace(row.key, row.kcv);
+  }
+  return values;
+}
+
 void use_keys(std::span<const KeyRow> rows, core::ActiveKeys& keys) {
   for (const KeyRow& row : rows) {
     if (row.state != KeyState::kActive) continue;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -27,6 +28,8 @@ namespace cardvault::daemon {
 [[nodiscard]] std::vector<std::uint32_t> versions_in(std::span<const core::KeyRow> rows,
                                                      core::KeyPurpose purpose,
                                                      core::KeyState state);
+// What each key's check value must be; empty where the registry has none.
+[[nodiscard]] std::map<core::KeyRef, std::string> check_values(std::span<const core::KeyRow> rows);
 // Keys that are never looked for on the token again.
 [[nodiscard]] std::set<core::KeyRef> destroyed_keys(std::span<const core::KeyRow> rows);
 

@@ -135,10 +135,13 @@ std::unique_ptr<core::VaultClock> Vault::open_clock() {
 std::unique_ptr<hsm::TokenCrypto> Vault::open_token() {
   const auto reader = must(store_->make_reader(), "the database can't be read");
   const auto rows = must(reader->keys(), "the key registry can't be read");
+  // Known from here on: a token that is away now is compared when it comes.
+  key_rows_.store(std::make_shared<const std::vector<core::KeyRow>>(rows));
   return hsm::TokenCrypto::open(
       config_.hsm,
       {.on_change = [this](const hsm::HsmEvent& change) { token_changed(change); },
-       .on_stuck = [this](std::chrono::milliseconds age) { token_stuck(age); }},
+       .on_stuck = [this](std::chrono::milliseconds age) { token_stuck(age); },
+       .expected_kcvs = [this] { return check_values(*key_rows()); }},
       destroyed_keys(rows));
 }
 

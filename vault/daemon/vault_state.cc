@@ -36,11 +36,12 @@ void Vault::load_images(core::Reader& reader) {
 
 void Vault::load_keys(core::Reader& reader) {
   const auto rows = must(reader.keys(), "the key registry can't be read");
+  const bool logged_in = crypto_->state() == hsm::HsmState::kReady;
   const auto present = crypto_->keys();
   for (const core::KeyRow& row : rows) {
     if (row.state == core::KeyState::kDestroyed) continue;
     // While the token is away nothing can be said about its keys; recovery compares them then.
-    if (!present.empty() && std::ranges::find(present, row.key) == present.end()) {
+    if ((logged_in || !present.empty()) && std::ranges::find(present, row.key) == present.end()) {
       throw StartupError("the token has no key " + core::key_label(row.key) +
                          " which the database says it has: this is another token, or the key was "
                          "destroyed. Run `cardvault doctor`");
