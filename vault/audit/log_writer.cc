@@ -104,6 +104,10 @@ base::Result<void> LogWriter::publish(std::span<const std::string> entries) {
   auto note =
       sign_checkpoint({keys_.front().name(), next.size(), next.root()}, keys_.front(), sign_);
   if (!note) return std::unexpected(note.error());
+  // A token that signs wrongly once must not leave behind a log that no start can continue.
+  if (open_checkpoint(*note, keys_.front()).trust != Trust::kGood) {
+    return base::fail(base::Code::kInternal, "verify the new checkpoint's signature");
+  }
   if (auto done = files_.replace(std::string(kCheckpointPath), *note); !done) return done;
   const auto before = tree_.unfinished();
   tree_ = std::move(next);

@@ -40,6 +40,24 @@ TEST_F(LogWriting, NothingIsPublishedForNothing) {
   EXPECT_TRUE(disk.files.empty());
 }
 
+TEST_F(LogWriting, AWrongSignatureIsNotPublished) {
+  MemoryFiles disk;
+  int signatures = 0;
+  LogWriter writer(disk, {key.key}, [&](std::string_view text) {
+    auto made = key.sign(text);
+    if (++signatures == 2) made->back() ^= 1;
+    return made;
+  });
+  ASSERT_EQ(writer.open({}), std::nullopt);
+  ASSERT_TRUE(writer.publish(event_lines(0, 3)));
+  const std::string before = disk.files.at("checkpoint");
+  EXPECT_FALSE(writer.publish(event_lines(3, 5)));
+  EXPECT_EQ(disk.files.at("checkpoint"), before);
+  ASSERT_TRUE(writer.publish(event_lines(3, 5)));
+  EXPECT_EQ(writer.size(), 5U);
+  EXPECT_EQ(this->writer(disk).open({}), std::nullopt);
+}
+
 // Whatever step fails, and whatever of it is on the disk then: what a reader finds verifies, and
 // the log goes on, in this process or in a new one, from the same events.
 TEST_F(LogWriting, EveryStepMayFail) {
