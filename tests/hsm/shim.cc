@@ -17,6 +17,7 @@ void Shim::reset() {
   refuse_copies = constant_iv = login_twice = false;
   gcm_iv = ShimIv::kCaller;
   delay_us = 0;
+  faults.clear();
 }
 
 const char* shim_path() { return CARDVAULT_SHIM_PATH; }

@@ -1,10 +1,13 @@
 // A PKCS#11 module between us and a real one that misbehaves when told to. Controlled through the
 // pointer that its cardvault_shim() returns; the module behind it is $CARDVAULT_SHIM_TARGET, and
 // $CARDVAULT_SHIM_DELAY_US delays every call of a cipher, MAC or random generator,
-// $CARDVAULT_SHIM_LEAK_US the MAC of a one-time code that exists, but not of one that doesn't.
+// $CARDVAULT_SHIM_LEAK_US the MAC of a one-time code that exists, but not of one that doesn't,
+// $CARDVAULT_SHIM_FAULTS a file with the queue of faults, for the shim in another process.
 #pragma once
 
 #include <atomic>
+
+#include "tests/hsm/fault_queue.h"
 
 namespace cardvault::hsm::testing {
 
@@ -27,6 +30,7 @@ struct Shim {
   std::atomic<ShimIv> gcm_iv{ShimIv::kCaller};
   std::atomic<unsigned> delay_us{0};
   std::atomic<unsigned> leak_us{0};
+  FaultQueue faults;  // comes before all of the above
 
   void reset();
 };

@@ -8,16 +8,21 @@
 #include <vector>
 
 #include "hsm/pkcs11.h"
+#include "tests/hsm/fault_guard.h"
 #include "tests/hsm/shim.h"
 
 namespace {
 
+using cardvault::hsm::testing::FaultQueue;
+using cardvault::hsm::testing::guard;
+using cardvault::hsm::testing::map_queue;
 using cardvault::hsm::testing::Shim;
 using cardvault::hsm::testing::ShimIv;
 
 Shim control;
 CK_FUNCTION_LIST* real = nullptr;
 CK_FUNCTION_LIST list;
+CK_FUNCTION_LIST guarded;
 
 // GCM with an IV of the module's own: kept from C_EncryptInit to C_Encrypt. One session at a time.
 thread_local CK_BYTE own_iv[12];
@@ -160,8 +165,13 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
     list.C_EncryptInit = &encrypt_init;
     list.C_Encrypt = &encrypt;
     list.C_GenerateRandom = &generate_random;
+    const char* file = std::getenv("CARDVAULT_SHIM_FAULTS");
+    FaultQueue* queue = file != nullptr ? map_queue(file) : &control.faults;
+    if (queue == nullptr) return CKR_LIBRARY_LOAD_FAILED;
+    guarded = list;
+    guard(guarded, list, *queue);
   }
-  *out = &list;
+  *out = &guarded;
   return CKR_OK;
 }
 }
