@@ -29,6 +29,7 @@ void SourceCount::leave(const std::string& source) {
 
 void Worker::tick() {
   ++now;
+  ticked = true;
   for (Connection* connection : connections) {
     if (connection->deadline == 0 || connection->deadline > now) continue;
     connection->timed_out = true;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -17,6 +18,7 @@
 #include <cstdlib>
 
 #include "vault/base/log.h"
+#include "vault/sandbox/notify_socket.h"
 
 namespace cardvault::gate {
 namespace {
@@ -94,6 +96,7 @@ void Server::run() {
   for (const auto& worker : workers_) {
     asio::co_spawn(worker->io, tick_all(this, worker.get()), asio::detached);
   }
+  sandbox::notify("READY=1");
   base::log(Level::kNotice, "gate serves", {{"gate", shared_->settings.load()->config.name}});
   for (std::size_t i = 1; i < ios_.size(); ++i) {
     threads_.emplace_back([io = ios_[i].get()] { io->run(); });
@@ -174,6 +177,10 @@ Awaitable<void> Server::tick_all(Server* self, Worker* worker) {
 }
 
 void Server::tick(Worker& worker, unsigned stopping_s) {
+  if (std::ranges::all_of(workers_, [](const auto& each) { return each->ticked.load(); })) {
+    for (const auto& each : workers_) each->ticked = false;
+    sandbox::still_alive();
+  }
   shared_->link.tick();
   watch_revocations();
   if (worker.now % kStrangersEvery_s == 0) report_strangers();
@@ -249,6 +256,7 @@ void Server::wait_for_signal() {
 }
 
 void Server::stop() {
+  sandbox::notify("STOPPING=1");
   base::log(Level::kNotice, "gate stops: finishing requests in flight");
   for (const auto& listener : listeners_) {
     error_code ignored;

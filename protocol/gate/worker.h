@@ -1,6 +1,7 @@
 // One I/O thread and the connections that it serves.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 
@@ -11,7 +12,7 @@ namespace cardvault::gate {
 
 class Connection;
 
-// All members belong to the worker's thread, but for `io`.
+// All members belong to the worker's thread, but for `io` and `ticked`.
 struct Worker {
   Worker(asio::io_context& its_io, Shared& everything)
       : io(its_io), shared(everything), timer(its_io) {}
@@ -28,6 +29,7 @@ struct Worker {
   Timer timer;            // of the ticks
   std::uint32_t now = 1;  // seconds since start; deadlines are in these
   bool stopping = false;
+  std::atomic<bool> ticked{false};  // since the watchdog was last told: any thread
   std::list<Connection*> connections;
 };
 

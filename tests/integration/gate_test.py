@@ -102,13 +102,17 @@ class Gate:
             for place, fd in enumerate(held):
                 os.dup2(fd, 3 + place)
 
+        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # as systemd's, for sd_notify(3)
+        self.manager.bind(os.path.join(folder, "notify.sock"))
+        self.manager.settimeout(15)
         script = ('export LISTEN_PID=$$ LISTEN_FDS=3 LISTEN_FDNAMES=tls:vault:health; '
                   'exec "$0" --config "$1"')
         self.log_path = os.path.join(folder, "gate.log")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 ["/bin/sh", "-c", script, program("cardvault-gate"), self.config],
-                preexec_fn=become_gate, pass_fds=(3, 4, 5), stderr=log)
+                preexec_fn=become_gate, pass_fds=(3, 4, 5), stderr=log,
+                env=os.environ | {"NOTIFY_SOCKET": os.path.join(folder, "notify.sock")})
         for s in sockets:
             s.close()
         for fd in held:
@@ -260,6 +264,13 @@ class GateTest(unittest.TestCase):
             self.assertTrue(closed(connection))
         self.assertTrue(closed(silent))
         self.assertLess(time.monotonic() - start, 5)
+
+    def test_the_service_manager_hears_that_it_lives(self):
+        told = [self.gate.manager.recv(4096).decode() for _ in range(4)]
+        while told[-1] != "WATCHDOG=1":
+            told.append(self.gate.manager.recv(4096).decode())
+        self.assertEqual(told[0], "READY=1")
+        self.assertEqual(set(told[1:]), {"WATCHDOG=1"})
 
     def test_smuggling_forms_end_the_connection(self):
         line = b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"

@@ -9,6 +9,7 @@
 #include "vault/daemon/client_findings.h"
 #include "vault/daemon/custody_findings.h"
 #include "vault/daemon/key_states.h"
+#include "vault/sandbox/notify_socket.h"
 
 namespace cardvault::daemon {
 
@@ -45,6 +46,7 @@ void Housekeeping::run() {
       if (wake_.wait_for(lock, std::chrono::seconds(1), [&] { return stopping_; })) return;
     }
     round(second);
+    sandbox::still_alive();
   }
 }
 

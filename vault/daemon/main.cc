@@ -18,6 +18,7 @@
 #include "vault/daemon/open_vault.h"
 #include "vault/daemon/pin_file.h"
 #include "vault/daemon/sealed_vault.h"
+#include "vault/sandbox/notify_socket.h"
 #include "vault/sandbox/process.h"
 
 namespace cardvault::daemon {
@@ -40,6 +41,7 @@ std::function<void()> waker_of_this_thread() {
 enum class Ended : std::uint8_t { kStopped, kSealed, kPinRefused };
 
 Ended serve(OpenVault& vault, const sigset_t& signals) {
+  sandbox::notify("READY=1\nSTATUS=Open.");
   for (;;) {
     int signal = 0;
     ::sigwait(&signals, &signal);
@@ -58,11 +60,13 @@ std::optional<PinFile> wait_for_custodians(const Config& config, const sigset_t&
                                            bool pin_refused) {
   SealedVault vault(config, waker_of_this_thread());
   if (pin_refused) vault.token_refused();
+  sandbox::notify("READY=1\nSTATUS=Sealed: `cardvault unseal` opens it.");
   for (;;) {
     constexpr timespec kTick{1, 0};
     const int signal = ::sigtimedwait(&signals, nullptr, &kTick);
     if (signal == SIGTERM || signal == SIGINT) return std::nullopt;
     vault.tick();
+    sandbox::still_alive();
     if (const auto pin = vault.take_pin()) return PinFile::hold(*pin);
   }
 }
@@ -103,6 +107,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
   }
   const sigset_t signals = block_signals();
   sandbox::harden_process();
+  sandbox::open_notify_socket();
   make_log_folder(config.audit.dir);
   confine(config);
   Ended ended = Ended::kStopped;
@@ -121,6 +126,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
       pin.reset();
     }
   }
+  sandbox::notify("STOPPING=1");
   base::log(base::Level::kNotice, "stopping");
   return 0;
 }
