@@ -8,11 +8,14 @@ the machine by veth; what may pass between them, the shipped nftables rules say.
 """
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import re
 import shutil
 import socket
+import struct
+import subprocess
 import sys
 import time
 import unittest
@@ -143,6 +146,37 @@ class Appliance(VaultMachine):
             self.assertIn(self.probe(gate, "read", path), ("Permission denied", "No such file or directory"), path)
         self.wait_ready()
 
+    def test_a_taken_gate_asserts_no_client_above_its_ceiling(self):
+        """In the web gate's process and confinement, frames to the real daemon that claim to come from others."""
+        token = self.store("+77010000007")
+
+        def claim(number, client, request):
+            path = os.path.join(self.certificates, client + ".pem")
+            key = subprocess.run(["openssl", "x509", "-in", path, "-noout", "-pubkey"], check=True, capture_output=True)
+            der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=key.stdout, check=True,
+                                 capture_output=True)
+            caller = hashlib.sha256(der.stdout).digest() + struct.pack("<H", 0) + text("192.0.2.2") + text("01")
+            return struct.pack("<IBQ", 9 + len(caller) + len(request), 2, number) + caller + request
+
+        def text(value):
+            return struct.pack("<H", len(value)) + value.encode()
+
+        whoami = b"\x06"
+        reveal = b"\x01\x00" + struct.pack("<H", 1) + text(token) + text("payment") + b"\x00" + text("") + b"\x00"
+        frames = (claim(1, "web", whoami) + claim(2, "processor", whoami) + claim(3, "processor", reveal) +
+                  claim(4, "web", reveal) + claim(5, "auditor", whoami) + claim(6, "stranger", whoami))
+        said = self.probe("cardvault-gate@web.service", "protocol", frames.hex())
+        answers = {}
+        for frame in map(bytes.fromhex, said.split()):
+            _, kind, number = struct.unpack("<IBQ", frame[:13])
+            self.assertEqual(kind, 3, said)
+            self.assertNotIn(VISA.encode(), frame)
+            answers[number] = frame[13]
+        whoami_answer, failure = 6, 0
+        self.assertEqual(answers, {1: whoami_answer, 2: failure, 3: failure, 4: failure, 5: failure, 6: failure}, said)
+        self.wait_ready()
+        self.assertEqual(self.reveal(token), VISA)  # through the gate that may
+
     def test_the_daemon_itself_reaches_no_network_and_writes_its_own_folders_alone(self):
         unit = "cardvaultd.service"
         self.assertEqual(self.probe(unit, "nothing"), "succeeded")
@@ -164,6 +198,20 @@ class Appliance(VaultMachine):
     def test_a_killed_daemon_is_back_by_itself(self):
         cut, _ = self.under_load(lambda: self.machine.run("systemctl", "kill", "-s", "KILL", "cardvaultd.service"))
         self.assertEqual(cut, 0)
+
+    def test_what_stands_still_is_started_anew(self):
+        token = self.store("+77010000008")
+        for unit in ("cardvaultd.service", "cardvault-gate@web.service"):
+            self.assertEqual(self.machine.show(unit, "Type"), "notify")
+            before = self.machine.show(unit, "MainPID")
+            self.machine.run("kill", "-STOP", before)
+            end = time.monotonic() + 60
+            while self.machine.show(unit, "MainPID") in ("0", before):
+                self.assertLess(time.monotonic(), end, f"{unit} still stands")
+                time.sleep(0.5)
+            self.assertIn("Watchdog timeout", self.machine.journal(unit))
+        self.wait_ready()
+        self.assertEqual(self.reveal(token), VISA)
 
     def test_a_gates_certificate_is_exchanged_without_a_restart(self):
         def served():
