@@ -15,9 +15,13 @@ namespace cardvault::provisioning {
 namespace {
 
 [[noreturn]] void give_up(const std::string& data_dir, const base::Error& error) {
-  throw ToolError(ExitCode::kLocal, data_dir + ": the databases can't be rewritten (" +
-                                        std::string(base::code_name(error.code)) + " in " +
-                                        error.operation + ")");
+  throw ToolError(
+      ExitCode::kLocal,
+      data_dir + ": the databases can't be rewritten (" + std::string(base::code_name(error.code)) +
+          " in " + error.operation + ")" +
+          (error.code == base::Code::kStorageFull ? ": the disk is full: free space, then run the "
+                                                    "same command again"
+                                                  : ""));
 }
 
 // The log's first event: what `cardvault-audit verify` follows to the lost one.

@@ -152,6 +152,9 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
     if (const char* leak = std::getenv("CARDVAULT_SHIM_LEAK_US")) {
       control.leak_us = static_cast<unsigned>(std::strtoul(leak, nullptr, 10));
     }
+    if (const char* hide = std::getenv("CARDVAULT_SHIM_HIDE")) {
+      control.hidden_mechanism = std::strtoul(hide, nullptr, 0);
+    }
     list = *real;
     list.C_GetFunctionList = &C_GetFunctionList;
     list.C_Login = &login;

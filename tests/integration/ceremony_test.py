@@ -349,6 +349,29 @@ class BadInput(Ceremonies):
         self.assertIn("cannot load hsm.module", sitting.text)
         self.assertNotIn("signs the plan", sitting.text)
 
+    def test_a_module_that_lacks_one_mechanism_is_refused_with_its_name(self):
+        table = self.table(read_back=False, cards=(), media=())
+        shim = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
+        tokens = os.path.join(self.top, "shim-tokens")
+        os.mkdir(tokens)
+        conf = os.path.join(self.top, "shim.conf")
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(f"directories.tokendir = {tokens}\n")
+        text = self.read(table.plan)
+        with open(table.plan, "w", encoding="utf-8") as file:
+            file.write(text.replace(SOFTHSM, shim))
+        table.env |= {"SOFTHSM2_CONF": conf, "CARDVAULT_SHIM_TARGET": SOFTHSM}
+        for mechanism, name in (("0x1080", "CKM_AES_KEY_GEN"), ("0x251", "CKM_SHA256_HMAC"),
+                                ("0x2109", "take backup-key out of the plan")):
+            with self.subTest(name):
+                table.env["CARDVAULT_SHIM_HIDE"] = mechanism
+                sitting = self.run_plan(table)
+                self.assertEqual(sitting.run(), 4, sitting.text)
+                self.assertIn("lacks", sitting.text)
+                self.assertIn(name, sitting.text)
+                self.assertNotIn("signs the plan", sitting.text)
+                self.assertEqual(os.listdir(tokens), [])
+
     def test_a_changed_transcript_is_found_out(self):
         table = self.table(read_back=False, cards=(), media=())
         self.hold(table)

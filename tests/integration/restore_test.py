@@ -105,6 +105,33 @@ class Restore(unittest.TestCase):
         for name in ("vault.toml", "data", "token", "custody", "audit", "audit.vkey"):
             self.assertTrue(os.path.exists(os.path.join(folder, name)), name)
 
+    @unittest.skipIf(os.geteuid() != 0, "mounts a small file system")
+    def test_3b_a_full_disk_is_said_and_the_same_command_goes_on(self):
+        path, folder = vault.backup("full.cvb"), self.folder()
+        small = os.path.join(folder, "disk")
+        os.mkdir(small)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k,mode=711", "tmpfs", small], check=True)
+        self.addCleanup(subprocess.run, ["umount", small], check=True)
+        arguments = lambda *more: vault.restore_arguments(path, small, *more)  # noqa: E731
+        self.assertEqual(self.asked(path, small).returncode, 5)
+        approvals = vault.custodians.approve(os.path.join(small, "restore.action"))
+        for size in ("60k", "250k"):  # the databases don't fit, or not what they are opened with
+            subprocess.run(["mount", "-o", f"remount,size={size}", small], check=True)
+            code, text = vault.custodians.sit(
+                *arguments("--approvals", *approvals),
+                entering=vault.custodians.shares("backup-key", "so-pin", "user-pin"))
+            self.assertEqual(code, 4, text[-2000:])
+            self.assertIn("full", text.splitlines()[-1])
+            self.assertLessEqual(set(os.listdir(small)), {"restore.part", "restore.action"} | {
+                os.path.basename(one) for one in approvals})
+            self.assertFalse(os.path.exists(os.path.join(small, "restore.part", "ready")))
+        subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
+        code, text = vault.custodians.sit(
+            *arguments("--approvals", *approvals),
+            entering=vault.custodians.shares("backup-key", "so-pin", "user-pin"))
+        self.assertEqual(code, 0, text[-2000:])
+        self.assertTrue(os.path.exists(os.path.join(small, "vault.toml")))
+
     def kill_after_last_prompt(self, sitting, prompts, delay):
         """Feeds every share, then kills the tool some time into its work."""
         while sitting.prompts < prompts:

@@ -11,7 +11,9 @@ std::unexpected<base::Error> sqlite_failure(sqlite3* db, int code, const char* o
   const int cause = db != nullptr ? sqlite3_system_errno(db) : 0;
   base::Code kind = base::Code::kStoreFailed;
   const bool io_error = (code & 0xFF) == SQLITE_IOERR;
-  if ((code & 0xFF) == SQLITE_FULL || (io_error && (cause == ENOSPC || cause == EDQUOT))) {
+  // That the index of the WAL can't grow comes without a cause.
+  const bool full = (code & 0xFF) == SQLITE_FULL || extended == SQLITE_IOERR_SHMSIZE;
+  if (full || (io_error && (cause == ENOSPC || cause == EDQUOT))) {
     kind = base::Code::kStorageFull;
   } else if ((code & 0xFF) == SQLITE_CONSTRAINT) {
     kind = base::Code::kConflict;

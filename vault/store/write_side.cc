@@ -12,7 +12,10 @@ namespace {
 [[noreturn]] void refuse(const std::filesystem::path& path, const char* what,
                          const base::Error& error) {
   throw base::StartupError(path.string() + ": " + error.operation + " failed (error " +
-                           std::to_string(error.number) + "): " + what);
+                           std::to_string(error.number) + "): " +
+                           (error.code == base::Code::kStorageFull
+                                ? "the disk is full: free space, then try again"
+                                : what));
 }
 
 void require(const base::Result<void>& done, const std::filesystem::path& path) {
