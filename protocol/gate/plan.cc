@@ -70,6 +70,8 @@ base::Result<core::Request> read_request(const Connection& c, const Plan& plan) 
       return core::JwksRead{};
     case Operation::kMetrics:
       return core::MetricsRead{};
+    case Operation::kAuditRead:
+      return core::AuditRead{std::string(plan.route.file)};
     case Operation::kHealth:
     case Operation::kReady:
     case Operation::kUnknown:
@@ -137,6 +139,8 @@ Question question_of(Connection& c, Plan plan) {
   q.operation = plan.route.operation;
   q.form.head_only = plan.head.method == "HEAD";
   q.form.allow = plan.route.allow;
+  q.form.immutable =
+      plan.route.operation == Operation::kAuditRead && plan.route.file != "checkpoint";
   if (const auto good = check_certificate(c); !good) {  // before all that it may have got wrong
     plan.refusal = good.error().code;
     plan.fatal = true;

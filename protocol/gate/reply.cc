@@ -15,6 +15,10 @@ constexpr std::size_t kHeadRoom = 512;  // the longest head, with room to spare
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kProblemJson = "application/problem+json";
 constexpr std::string_view kJwkSet = "application/jwk-set+json";  // RFC 7517 section 8.5.2
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kBytes = "application/octet-stream";
+constexpr std::string_view kNever = "no-store";
+constexpr std::string_view kForEver = "private, max-age=31536000, immutable";  // RFC 8246
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
 
 // Text of bounded length, on the stack.
@@ -60,14 +64,19 @@ class ReplyWriter {
   }
 
   Reply finish(unsigned status, std::string_view type, std::uint32_t retry_after_s = 0) {
+    return finish_part(status, type, kNever, reply_.buffer_.size() - kHeadRoom, retry_after_s);
+  }
+
+  // What is written so far is the beginning of a body of `length` bytes.
+  Reply finish_part(unsigned status, std::string_view type, std::string_view keep,
+                    std::size_t length, std::uint32_t retry_after_s) {
     base::SecretBuffer& buffer = reply_.buffer_;
-    const std::size_t length = buffer.size() - kHeadRoom;
     Head head;
     head << "HTTP/1.1 " << std::size_t{status} << " " << reason_phrase(status) << "\r\n";
     if (status != 204) {
       head << "Content-Type: " << type << "\r\nContent-Length: " << length << "\r\n";
     }
-    head << "Cache-Control: no-store\r\n";
+    head << "Cache-Control: " << keep << "\r\n";
     if (retry_after_s != 0) head << "Retry-After: " << std::size_t{retry_after_s} << "\r\n";
     if (status == 405) head << "Allow: " << form_.allow << "\r\n";
     if (!form_.keep_alive) head << "Connection: close\r\n";
@@ -77,7 +86,7 @@ class ReplyWriter {
     std::ranges::copy(base::as_bytes(text),
                       buffer.begin() + static_cast<std::ptrdiff_t>(reply_.begin_));
     if (form_.head_only) {
-      base::wipe(buffer.data() + kHeadRoom, length);
+      base::wipe(buffer.data() + kHeadRoom, buffer.size() - kHeadRoom);
       buffer.resize(kHeadRoom);
     }
     reply_.status_ = status;
@@ -158,6 +167,11 @@ class ReplyWriter {
   Reply operator()(const core::JwksAnswer& answer) {
     append(answer.json);
     return finish(200, kJwkSet);
+  }
+  Reply operator()(const core::AuditPiece& answer) {
+    append(answer.bytes);
+    return finish_part(200, form_.immutable ? kBytes : kText, form_.immutable ? kForEver : kNever,
+                       static_cast<std::size_t>(answer.size), 0);
   }
 
  private:

@@ -14,6 +14,7 @@ namespace cardvault::gate {
 struct ReplyForm {
   bool keep_alive = true;
   bool head_only = false;  // answers HEAD: a length, but no body
+  bool immutable = false;  // what is at this path never changes
   std::string_view allow;  // for method_not_allowed
 };
 

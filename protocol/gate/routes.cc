@@ -10,7 +10,7 @@ using base::fail;
 
 struct Entry {
   Listener listener;
-  std::string_view path;  // "*" stands for a token
+  std::string_view path;  // "*" stands for a token, "+" for a file of the log
   std::string_view method;
   Operation operation;
   bool takes_body;
@@ -18,6 +18,7 @@ struct Entry {
 };
 
 constexpr std::string_view kTokens = "/v1/tokens/";
+constexpr std::string_view kAudit = "/v1/audit/";
 
 constexpr std::array kEntries = {
     Entry{Listener::kTls, "/v1/tokenize", "POST", Operation::kTokenize, true, "POST"},
@@ -36,6 +37,7 @@ constexpr std::array kEntries = {
     Entry{Listener::kTls, "/v1/secrets/remove", "POST", Operation::kSecretRemove, true, "POST"},
     Entry{Listener::kTls, "/v1/whoami", "GET", Operation::kWhoami, false, "GET"},
     Entry{Listener::kTls, "/v1/jwks", "GET", Operation::kJwks, false, "GET"},
+    Entry{Listener::kTls, "+", "GET", Operation::kAuditRead, false, "GET"},
     Entry{Listener::kTls, "/metrics", "GET", Operation::kMetrics, false, "GET"},
     Entry{Listener::kTls, "/healthz", "GET", Operation::kHealth, false, "GET"},
     Entry{Listener::kHealth, "/metrics", "GET", Operation::kMetrics, false, "GET"},
@@ -43,22 +45,25 @@ constexpr std::array kEntries = {
     Entry{Listener::kHealth, "/readyz", "GET", Operation::kReady, false, "GET"},
 };
 
-// A path with its token, if it has one, replaced by "*".
+// A path with its token, if it has one, replaced by "*", or with a file of the log by "+".
 struct Shape {
   std::string_view token;
   std::string_view rest;  // behind the token
+  std::string_view file;
   bool matches(std::string_view target, std::string_view path) const noexcept {
+    if (path == "+") return !file.empty();
     if (!path.starts_with('*')) return target == path;
     return !token.empty() && rest == path.substr(1);
   }
 };
 
 Shape shape_of(std::string_view target) noexcept {
+  if (target.starts_with(kAudit)) return {"", "", target.substr(kAudit.size())};
   if (!target.starts_with(kTokens)) return {};
   const std::string_view tail = target.substr(kTokens.size());
   const std::size_t slash = tail.find('/');
-  if (slash == std::string_view::npos) return {tail, ""};
-  return {tail.substr(0, slash), tail.substr(slash)};
+  if (slash == std::string_view::npos) return {tail, "", ""};
+  return {tail.substr(0, slash), tail.substr(slash), ""};
 }
 
 }  // namespace
@@ -105,6 +110,8 @@ std::string_view operation_label(Operation operation) noexcept {
       return "health";
     case Operation::kReady:
       return "ready";
+    case Operation::kAuditRead:
+      return "audit.read";
   }
   return "http";
 }
@@ -120,6 +127,7 @@ base::Result<void> find_route(Listener listener, std::string_view method, std::s
     if (entry.method != method) continue;
     route.operation = entry.operation;
     route.token = shape.token;
+    route.file = shape.file;
     route.takes_body = entry.takes_body;
     return {};
   }

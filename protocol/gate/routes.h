@@ -29,8 +29,9 @@ enum class Operation : std::uint8_t {
   kMetrics,
   kHealth,
   kReady,
+  kAuditRead,
 };
-inline constexpr std::size_t kOperations = 20;
+inline constexpr std::size_t kOperations = 21;
 
 // The name in the log and the metrics: "token.get"; "http" for kUnknown.
 [[nodiscard]] std::string_view operation_label(Operation operation) noexcept;
@@ -41,6 +42,7 @@ enum class Listener : std::uint8_t { kTls, kHealth };
 struct Route {
   Operation operation = Operation::kUnknown;
   std::string_view token;  // of /v1/tokens/T: a view of the target
+  std::string_view file;   // of /v1/audit/FILE, likewise
   std::string_view allow;  // methods of this path, for the Allow field
   bool takes_body = false;
 };

@@ -55,16 +55,39 @@ Reply reply_of(const Connection& c, const Question& q, const core::Answer& answe
   return make_reply(answer, q.form);
 }
 
+// What follows the first piece of a file of the log. False when it can't be had: the client sees
+// that its answer ends too early, and asks again.
+Awaitable<bool> send_rest(Connection* c, const Question* q, core::AuditPiece piece) {
+  core::Request next = core::AuditRead{std::get<core::AuditRead>(q->request).path, 0};
+  for (std::uint64_t sent = piece.bytes.size(); sent < piece.size; sent += piece.bytes.size()) {
+    std::get<core::AuditRead>(next).offset = sent;
+    core::Answer answer =
+        co_await c->worker.shared.link.call(c->peer.caller, next, c->limits().answer_timeout_s);
+    auto* more = std::get_if<core::AuditPiece>(&answer);
+    if (more == nullptr || more->size != piece.size || more->bytes.empty() ||
+        more->bytes.size() > piece.size - sent) {
+      co_return false;
+    }
+    piece = std::move(*more);
+    const bool went = co_await send(c, base::as_bytes(piece.bytes));
+    if (!went) co_return false;
+  }
+  co_return true;
+}
+
 Awaitable<bool> answer(Connection* c, Question q) {
   Reply reply;
+  core::AuditPiece begun;  // a body that may be longer than its first piece
   if (q.operation == Operation::kHealth && !q.refused) {
     reply = make_health_reply(q.form);
   } else {
-    const core::Answer answered = co_await ask(c, &q);
+    core::Answer answered = co_await ask(c, &q);
     reply = reply_of(*c, q, answered);
+    if (auto* piece = std::get_if<core::AuditPiece>(&answered)) begun = std::move(*piece);
   }
   c->worker.shared.metrics.answered(q.operation, reply.status());
-  const bool sent = co_await send(c, reply.bytes());
+  bool sent = co_await send(c, reply.bytes());
+  if (sent && begun.bytes.size() < begun.size) sent = co_await send_rest(c, &q, std::move(begun));
   if (answers_with_secret(q.operation)) base::wipe_stack();
   if (!sent) co_return false;
   if (q.form.keep_alive) co_return true;

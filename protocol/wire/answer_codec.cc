@@ -87,6 +87,10 @@ struct PutAnswer {
   }
   void operator()(const core::VerifiedAnswer& a) const { out.text(a.receipt); }
   void operator()(const core::JwksAnswer& a) const { out.long_text(a.json); }
+  void operator()(const core::AuditPiece& a) const {
+    out.number(a.size);
+    out.long_text(a.bytes);
+  }
 };
 
 template <class Bytes>
@@ -201,6 +205,14 @@ core::Answer get_otp_sealed(Reader& in) {
   return a;
 }
 
+core::Answer get_audit_piece(Reader& in) {
+  core::AuditPiece a;
+  a.size = in.number<std::uint64_t>();
+  a.bytes = in.long_text();
+  if (a.bytes.size() > core::kMaxAuditPiece || a.bytes.size() > a.size) in.spoil();
+  return a;
+}
+
 // In the order of core::Answer, whose index is the tag.
 core::Answer get_answer(Reader& in) {
   switch (in.u8_below(std::variant_size_v<core::Answer>)) {
@@ -226,13 +238,15 @@ core::Answer get_answer(Reader& in) {
       return get_otp_sealed(in);
     case 10:
       return core::VerifiedAnswer{std::string(in.text())};
-    default:
+    case 11:
       return core::JwksAnswer{std::string(in.long_text())};
+    default:
+      return get_audit_piece(in);
   }
 }
 static_assert(std::is_same_v<std::variant_alternative_t<8, core::Answer>, core::ReadyAnswer> &&
-              std::is_same_v<std::variant_alternative_t<11, core::Answer>, core::JwksAnswer> &&
-              std::variant_size_v<core::Answer> == 12);
+              std::is_same_v<std::variant_alternative_t<12, core::Answer>, core::AuditPiece> &&
+              std::variant_size_v<core::Answer> == 13);
 
 }  // namespace
 

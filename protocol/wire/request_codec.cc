@@ -132,6 +132,10 @@ struct PutRequest {
   void operator()(const core::SecretChange& r) const { with_secret(r); }
   void operator()(const core::SecretRemove& r) const { subject(r.subject, r.kind); }
   void operator()(const core::JwksRead&) const {}
+  void operator()(const core::AuditRead& r) const {
+    out.text(r.path);
+    out.number(r.offset);
+  }
 };
 
 core::Tokenize get_tokenize(Reader& in) {
@@ -248,6 +252,13 @@ WithSecret get_with_secret(Reader& in) {
   return r;
 }
 
+core::AuditRead get_audit_read(Reader& in) {
+  core::AuditRead r;
+  r.path = in.text();
+  r.offset = in.number<std::uint64_t>();
+  return r;
+}
+
 // In the order of core::Request, whose index is the tag.
 core::Request get_request(Reader& in) {
   switch (in.u8_below(std::variant_size_v<core::Request>)) {
@@ -287,14 +298,16 @@ core::Request get_request(Reader& in) {
       return get_with_secret<core::SecretChange>(in);
     case 17:
       return get_subject<core::SecretRemove>(in);
-    default:
+    case 18:
       return core::JwksRead{};
+    default:
+      return get_audit_read(in);
   }
 }
 static_assert(std::is_same_v<std::variant_alternative_t<10, core::Request>, core::Flood> &&
               std::is_same_v<std::variant_alternative_t<14, core::Request>, core::SecretEnroll> &&
-              std::is_same_v<std::variant_alternative_t<18, core::Request>, core::JwksRead> &&
-              std::variant_size_v<core::Request> == 19);
+              std::is_same_v<std::variant_alternative_t<19, core::Request>, core::AuditRead> &&
+              std::variant_size_v<core::Request> == 20);
 
 }  // namespace
 

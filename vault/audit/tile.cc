@@ -1,6 +1,7 @@
 #include "vault/audit/tile.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "vault/base/check.h"
@@ -27,6 +28,13 @@ std::string place(std::string folder, std::uint64_t index, std::uint64_t width) 
   return width == kTileWidth ? folder : folder + ".p/" + std::to_string(width);
 }
 
+std::optional<std::uint64_t> digits(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 }  // namespace
 
 std::string tile_path(unsigned level, std::uint64_t index, std::uint64_t width) {
@@ -35,6 +43,32 @@ std::string tile_path(unsigned level, std::uint64_t index, std::uint64_t width) 
 
 std::string bundle_path(std::uint64_t index, std::uint64_t width) {
   return place("tile/entries/", index, width);
+}
+
+bool is_log_path(std::string_view path) {
+  constexpr std::string_view kRoot = "tile/";
+  constexpr std::size_t kLongest = 64;
+  if (path == kCheckpointPath) return true;
+  if (!path.starts_with(kRoot) || path.size() > kLongest) return false;
+  std::string_view rest = path.substr(kRoot.size());
+  const std::string_view level = rest.substr(0, rest.find('/'));
+  rest.remove_prefix(std::min(rest.size(), level.size() + 1));
+  std::uint64_t width = kTileWidth;
+  if (const auto dot = rest.find(".p/"); dot != std::string_view::npos) {
+    width = digits(rest.substr(dot + 3)).value_or(0);
+    if (width == 0 || width >= kTileWidth) return false;
+    rest = rest.substr(0, dot);
+  }
+  std::string number;
+  std::ranges::copy_if(rest, std::back_inserter(number),
+                       [](char c) { return c != 'x' && c != '/'; });
+  const auto index = digits(number);
+  if (!index) return false;
+  // The one spelling that there is tells whether this is it.
+  if (level == "entries") return path == bundle_path(*index, width);
+  const auto height = digits(level);
+  return height && *height < kMaxTileLevels &&
+         path == tile_path(static_cast<unsigned>(*height), *index, width);
 }
 
 std::string tile_bytes(const std::vector<Hash>& hashes) {

@@ -27,6 +27,9 @@ inline constexpr std::string_view kCheckpointPath = "checkpoint";
 [[nodiscard]] std::string tile_path(unsigned level, std::uint64_t index, std::uint64_t width);
 [[nodiscard]] std::string bundle_path(std::uint64_t index, std::uint64_t width);
 
+// Is this, letter for letter, the path of one of a log's files? Then it leads nowhere else.
+[[nodiscard]] bool is_log_path(std::string_view path);
+
 // How many hashes of `level` a tree of `size` entries has in all, full tiles and the partial one.
 [[nodiscard]] constexpr std::uint64_t hashes_at(unsigned level, std::uint64_t size) {
   return size >> (kTileHeight * level);

@@ -46,6 +46,7 @@ Failure failure_of(const base::Error& error) noexcept {
 void Operation::done(base::Result<Receipt> receipt, std::unique_ptr<Commit> self) {
   if (receipt) {
     committed();
+    covers(*receipt);
     if (finishes()) {
       receipt_ = *receipt;
       std::unique_ptr<Operation> rest(static_cast<Operation*>(self.release()));

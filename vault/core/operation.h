@@ -37,6 +37,11 @@ class Operation : public Commit {
   [[nodiscard]] bool awaits_finish() const noexcept { return receipt_.has_value(); }
   void finish_and_respond();
 
+  // After prepare(): the receipt of an earlier event that covers this request too, which then has
+  // none of its own and changes nothing.
+  [[nodiscard]] virtual std::optional<Receipt> covered() const { return std::nullopt; }
+  void respond_under(const Receipt& receipt) { respond_(Response::with(receipt, take_answer())); }
+
   // Set once, before prepare: where the answer goes, and who prepares again after a conflict.
   void bind(std::uint64_t request, Respond respond, Retry retry) {
     request_ = request;
@@ -56,6 +61,8 @@ class Operation : public Commit {
   virtual void finish() {}
   // Effects on memory that may only follow durability (a client frozen in the directory).
   virtual void committed() {}
+  // The same for an operation whose event is to cover later requests too.
+  virtual void covers(const Receipt& /*receipt*/) {}
 
   // An operation that writes what it prepared with the vault's keys calls the first at the start of
   // prepare() and the second in apply(), before anything is written: kConflict when another version

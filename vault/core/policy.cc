@@ -146,5 +146,8 @@ base::Result<void> Policy::check(const Principal& p, const SecretRemove& /*reque
   return require(p, Permission::kSecretsManage);
 }
 base::Result<void> Policy::check(const Principal& /*p*/, const JwksRead& /*request*/) { return {}; }
+base::Result<void> Policy::check(const Principal& p, const AuditRead& /*request*/) {
+  return require(p, Permission::kAuditRead);
+}
 
 }  // namespace cardvault::core

@@ -102,6 +102,7 @@ class Policy {
   [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretChange& request);
   [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretRemove& request);
   [[nodiscard]] static base::Result<void> check(const Principal& p, const JwksRead& request);
+  [[nodiscard]] static base::Result<void> check(const Principal& p, const AuditRead& request);
   const ClientDirectory& clients_;
 };
 

@@ -26,6 +26,7 @@ struct OperationName {
   std::string_view operator()(const SecretChange&) const { return "secret.change"; }
   std::string_view operator()(const SecretRemove&) const { return "secret.remove"; }
   std::string_view operator()(const JwksRead&) const { return "jwks"; }
+  std::string_view operator()(const AuditRead&) const { return "audit.read"; }
 };
 
 }  // namespace

@@ -126,6 +126,11 @@ struct Whoami {};
 // The public keys that sealed data and receipts are signed with (RFC 7517), for any client.
 struct JwksRead {};
 struct MetricsRead {};
+// A file of the published log (C2SP tlog-tiles), or what follows `offset` of it.
+struct AuditRead {
+  std::string path;  // below the log's root: "checkpoint", "tile/0/x001/234"
+  std::uint64_t offset = 0;
+};
 // From a gate's own listener, without a caller: may this vault be sent traffic?
 struct ReadyCheck {};
 // A request that the gate itself refused: sent to be counted and audited; answered with the
@@ -144,7 +149,7 @@ struct Flood {
 using Request =
     std::variant<Tokenize, Detokenize, CardsSearch, TokenGet, TokenDelete, TokenFreeze, Whoami,
                  MetricsRead, ReadyCheck, Refused, Flood, OtpSeal, OtpVerify, OtpCancel,
-                 SecretEnroll, SecretVerify, SecretChange, SecretRemove, JwksRead>;
+                 SecretEnroll, SecretVerify, SecretChange, SecretRemove, JwksRead, AuditRead>;
 
 // "tokenize", "detokenize", "cards.search", "token.get", "token.delete", "token.freeze",
 // "token.unfreeze", "whoami", "metrics", "otp.seal", "secret.enroll", …: the names in the log, the
@@ -239,9 +244,14 @@ struct VerifiedAnswer {
 struct JwksAnswer {
   std::string json;  // a JWK set
 };
+struct AuditPiece {
+  std::uint64_t size = 0;  // of the whole file
+  std::string bytes;       // at most kMaxAuditPiece; more follow where they end before the file
+};
+inline constexpr std::size_t kMaxAuditPiece = std::size_t{256} << 10;
 
 using Answer = std::variant<Failure, TokenizeAnswer, DetokenizeAnswer, SearchAnswer, CardView, Done,
                             WhoamiAnswer, MetricsAnswer, ReadyAnswer, OtpSealedAnswer,
-                            VerifiedAnswer, JwksAnswer>;
+                            VerifiedAnswer, JwksAnswer, AuditPiece>;
 
 }  // namespace cardvault::core

@@ -18,6 +18,7 @@
 #include "vault/core/miss_guard.h"
 #include "vault/core/password_hash.h"
 #include "vault/core/policy.h"
+#include "vault/core/reading_sessions.h"
 #include "vault/core/recipient.h"
 #include "vault/core/request.h"
 #include "vault/core/reveal_budget.h"
@@ -55,6 +56,13 @@ struct Services {
   std::function<void(std::string_view)> alarm_raised = [](std::string_view) {};
 
   base::Snapshot<Settings> settings{std::make_shared<const Settings>()};
+  // Reads the published log, at most kMaxAuditPiece of a file. kPathNotFound: no log has such a
+  // file; kNotFound: this one hasn't; kInvalidArgument: it ends before the offset; kStoreFailed.
+  // Any thread; may wait for the disk.
+  std::function<base::Result<AuditPiece>(const AuditRead&)> read_log = [](const AuditRead&) {
+    return base::Result<AuditPiece>(base::fail(base::Code::kNotFound, "read log"));
+  };
+  ReadingSessions readings = {};
   // Planted tokens: revealing one freezes the caller.
   base::Snapshot<std::set<TokenId>> canaries{std::make_shared<const std::set<TokenId>>()};
   SecretDecoy decoy = {};

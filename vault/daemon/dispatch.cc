@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "vault/core/audit_read.h"
 #include "vault/core/cards.h"
 #include "vault/core/detokenize.h"
 #include "vault/core/inquiry.h"
@@ -67,6 +68,9 @@ Made MakeOperation::operator()(Authorized<core::JwksRead> request) const {
 }
 Made MakeOperation::operator()(Authorized<core::MetricsRead> request) const {
   return std::make_unique<core::MetricsOperation>(services_, std::move(request));
+}
+Made MakeOperation::operator()(Authorized<core::AuditRead> request) const {
+  return std::make_unique<core::AuditReadOperation>(services_, std::move(request));
 }
 
 }  // namespace cardvault::daemon

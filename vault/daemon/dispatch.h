@@ -31,6 +31,7 @@ class MakeOperation {
   [[nodiscard]] Made operator()(core::Authorized<core::Whoami> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::JwksRead> request) const;
   [[nodiscard]] Made operator()(core::Authorized<core::MetricsRead> request) const;
+  [[nodiscard]] Made operator()(core::Authorized<core::AuditRead> request) const;
 
  private:
   core::Services& services_;

@@ -129,10 +129,14 @@ void Engine::run(WorkQueue& queue, std::size_t take, const MakeReader& make_read
         continue;
       }
       operation->prepare(snapshot);
+      if (const auto earlier = operation->covered()) {
+        operation->respond_under(*earlier);
+        continue;
+      }
       committer_.submit(std::move(operation));
     }
     reader->end();
-    outboxes_.flush();  // what the committer refused at once
+    outboxes_.flush();  // what the committer refused at once, or what needed no commit
     base::wipe_stack();
     reserve_invocations();
   }

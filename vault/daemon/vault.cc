@@ -13,6 +13,7 @@
 #include "vault/daemon/bounds.h"
 #include "vault/daemon/commit_and_wait.h"
 #include "vault/daemon/key_states.h"
+#include "vault/daemon/published_files.h"
 #include "vault/daemon/stored_state.h"
 #include "vault/seal/jose_sealer.h"
 
@@ -87,6 +88,9 @@ Vault::Vault(Config config)
                 .alarm_raised = [this](std::string_view what) { count_alarm(what); }},
       bounds_(std::make_shared<const ActArguments>(bounds_of(config_))) {
   services_.settings.store(std::make_shared<const core::Settings>(config_.settings));
+  services_.read_log = [this](const core::AuditRead& request) {
+    return read_published_file(config_.audit.dir, config_.audit.closed, request);
+  };
   const auto reader = must(store_->make_reader(), "the database can't be read");
   load_images(*reader);
   load_keys(*reader);

@@ -28,6 +28,63 @@ TEST(TilePath, IsThatOfTheSpecification) {
   for (const auto& one : kCases) EXPECT_EQ(one.path, one.expected);
 }
 
+TEST(LogPath, IsOfALogAndSpelledInTheOneWay) {
+  for (const std::string& path :
+       {std::string("checkpoint"), tile_path(0, 0, 256), tile_path(7, 12, 1),
+        tile_path(0, 72057594037927935, 255), bundle_path(1234067, 256), bundle_path(0, 255)}) {
+    EXPECT_TRUE(is_log_path(path)) << path;
+  }
+  for (const char* path : {"",
+                           "/",
+                           ".",
+                           "..",
+                           "/checkpoint",
+                           "checkpoint/",
+                           "checkpoint.new",
+                           "Checkpoint",
+                           "tile",
+                           "tile/",
+                           "tile/0",
+                           "tile/0/",
+                           "tile/0/0",
+                           "tile/0/00",
+                           "tile/0/0000",
+                           "tile/0/001/",
+                           "tile/0//001",
+                           "tile//001",
+                           "tile/8/000",
+                           "tile/00/000",
+                           "tile/+0/000",
+                           "tile/-1/000",
+                           "tile/0/x001",
+                           "tile/0/x000/001",
+                           "tile/0/001/000",
+                           "tile/0/x001/x000",
+                           "tile/0/x1/000",
+                           "tile/0/../0/000",
+                           "tile/0/./000",
+                           "tile/0/000.p",
+                           "tile/0/000.p/",
+                           "tile/0/000.p/0",
+                           "tile/0/000.p/256",
+                           "tile/0/000.p/01",
+                           "tile/0/000.p/1/",
+                           "tile/0/000.p/1.p/1",
+                           "tile/0/000.p/../../../checkpoint",
+                           "tile/entries",
+                           "tile/entries/",
+                           "tile/entries/0",
+                           "tile/data/000",
+                           "tile/0/x99/x999/x999/x999/x999/x999/x999/999",
+                           "tile/0/x018/x446/x744/x073/x709/x551/616",
+                           "entries/000",
+                           "../audit/checkpoint"}) {
+    EXPECT_FALSE(is_log_path(path)) << path;
+  }
+  EXPECT_FALSE(is_log_path(std::string_view("tile/0/000\0", 11)));
+  EXPECT_FALSE(is_log_path(std::string("tile/0/") + std::string(100'000, '0')));
+}
+
 TEST(Bundle, GivesBackItsEntriesWithTheirPlaces) {
   const std::vector<std::string> entries = {"", "a", std::string(0x101, 'b'),
                                             std::string(kMaxEntryBytes, 'c')};

@@ -1,6 +1,7 @@
 // The gate protocol spoken by hand: what a taken gate could try.
 #include "vault/daemon/gate_link.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -111,6 +112,37 @@ TEST_F(GateLinkTest, ClaimingAnotherGatesClientGetsNothing) {
   EXPECT_EQ(outcome_name(gate_.answer()), "client_unknown");
   EXPECT_EQ(vault_.count_in_log("\"op\":\"detokenize\",\"outcome\":\"ok\""), 0U);
   EXPECT_EQ(vault_.count_in_log("\"op\":\"detokenize\",\"outcome\":\"permission_denied\""), 2U);
+}
+
+// Whatever a taken gate says: the log is read through the auditors' gate alone.
+TEST_F(GateLinkTest, TheLogIsNotReadThroughAnotherGate) {
+  constexpr std::uint8_t kAuditor = 5;
+  for (const auto& [id, pin] :
+       {std::pair{"auditor", kAuditor}, std::pair{"web", TestVault::kWeb}}) {
+    core::Client client;
+    client.id = id;
+    client.spki_sha256 = std::string(63, '0') + static_cast<char>('0' + pin);
+    client.permissions = *core::Permissions::parse({"audit.read", "tokenize"});
+    vault_.clients.put(client);
+  }
+  vault_.services.read_log = [](const core::AuditRead&) { return core::AuditPiece{1, "x"}; };
+  const auto link = this->link(web_gate());
+  gate_.greet();
+  std::uint64_t id = 0;
+  for (const std::uint8_t pin : {kAuditor, TestVault::kWeb, TestVault::kStranger}) {
+    for (const char* path : {"checkpoint", "tile/0/000"}) {
+      gate_.send(++id, caller(pin), core::AuditRead{path, 0});
+      EXPECT_THAT(outcome_name(gate_.answer()),
+                  testing::AnyOf("permission_denied", "client_unknown"));
+    }
+  }
+  EXPECT_EQ(vault_.count_in_log("\"op\":\"audit.read\",\"outcome\":\"ok\""), 0U);
+  auto auditors = web_gate();
+  auditors.ceiling.clients = {"auditor"};
+  auditors.ceiling.permissions = *core::Permissions::parse({"audit.read"});
+  link->set_ceiling_of(auditors.ceiling);
+  gate_.send(++id, caller(kAuditor), core::AuditRead{"checkpoint", 0});
+  EXPECT_EQ(outcome_name(gate_.answer()), "ok");
 }
 
 TEST_F(GateLinkTest, AnswersItsOwnClientsAndReadyChecks) {

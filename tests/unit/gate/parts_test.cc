@@ -40,6 +40,8 @@ TEST(Routes, FindEveryResource) {
                         Case{"POST", "/v1/secrets/remove", Operation::kSecretRemove, ""},
                         Case{"GET", "/v1/whoami", Operation::kWhoami, ""},
                         Case{"GET", "/v1/jwks", Operation::kJwks, ""},
+                        Case{"GET", "/v1/audit/checkpoint", Operation::kAuditRead, ""},
+                        Case{"GET", "/v1/audit/tile/0/x001/234.p/17", Operation::kAuditRead, ""},
                         Case{"GET", "/metrics", Operation::kMetrics, ""},
                         Case{"GET", "/healthz", Operation::kHealth, ""}}) {
     Route route;
@@ -47,6 +49,17 @@ TEST(Routes, FindEveryResource) {
     EXPECT_EQ(route.operation, c.operation) << c.target;
     EXPECT_EQ(route.token, c.token) << c.target;
   }
+}
+
+TEST(Routes, GiveTheFileOfTheLog) {
+  Route route;
+  ASSERT_TRUE(find_route(Listener::kTls, "GET", "/v1/audit/tile/entries/000", route));
+  EXPECT_EQ(route.file, "tile/entries/000");
+  EXPECT_FALSE(find_route(Listener::kTls, "GET", "/v1/audit/", route));
+  EXPECT_FALSE(find_route(Listener::kTls, "GET", "/v1/audit", route));
+  EXPECT_FALSE(find_route(Listener::kHealth, "GET", "/v1/audit/checkpoint", route));
+  EXPECT_EQ(find_route(Listener::kTls, "POST", "/v1/audit/checkpoint", route).error().code,
+            Code::kMethodNotAllowed);
 }
 
 TEST(Routes, EveryOperationHasALabelOfItsOwn) {

@@ -142,6 +142,21 @@ TEST(Reply, WritesReceiptsAndKeys) {
   EXPECT_EQ(body(keys), R"({"keys":[]})");
 }
 
+TEST(Reply, GivesFilesOfTheLogToBeKeptForEverButForTheCheckpoint) {
+  const Reply checkpoint = make_reply(core::AuditPiece{6, "signed"}, {});
+  EXPECT_THAT(text(checkpoint), HasSubstr("Content-Type: text/plain"));
+  EXPECT_THAT(text(checkpoint), HasSubstr("Cache-Control: no-store\r\n"));
+  EXPECT_EQ(body(checkpoint), "signed");
+  const Reply begun = make_reply(core::AuditPiece{1000, "first"}, {.immutable = true, .allow = {}});
+  EXPECT_THAT(text(begun), HasSubstr("Content-Type: application/octet-stream\r\n"));
+  EXPECT_THAT(text(begun), HasSubstr("Content-Length: 1000\r\n"));
+  EXPECT_THAT(text(begun), HasSubstr("immutable\r\n"));
+  EXPECT_EQ(body(begun), "first");
+  const Reply failed =
+      make_reply(core::Failure{Code::kNotFound, 0}, {.immutable = true, .allow = {}});
+  EXPECT_THAT(text(failed), HasSubstr("Cache-Control: no-store\r\n"));
+}
+
 TEST(Reply, SaysHowManyAttemptsAreLeft) {
   for (const std::int32_t left : {0, 2}) {
     const auto problem =

@@ -115,6 +115,7 @@ std::vector<core::Request> requests() {
   remove.kind = core::SecretKind::kQuickCode;
   all.emplace_back(std::move(remove));
   all.emplace_back(core::JwksRead{});
+  all.emplace_back(core::AuditRead{"tile/0/x001/234.p/17", 262'144});
   return all;
 }
 
@@ -185,6 +186,7 @@ std::vector<core::Answer> answers() {
   all.emplace_back(std::move(clear));
   all.emplace_back(core::VerifiedAnswer{"a.b.c"});
   all.emplace_back(core::JwksAnswer{R"({"keys":[]})"});
+  all.emplace_back(core::AuditPiece{8192, std::string(8192, '\xff')});
   return all;
 }
 
