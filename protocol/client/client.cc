@@ -54,7 +54,7 @@ Result<Connection*> Client::ensure_open() {
     if (::poll(&ready, 1, 0) == 0) return &*connection_;
   }
   connection_.reset();
-  auto opened = Connection::open(context_, endpoint_);
+  auto opened = Connection::open(context_, endpoint_, max_body_);
   if (!opened) return std::unexpected(opened.error());
   Connection& connection = connection_.emplace(std::move(*opened));
   for (;;) {

@@ -23,8 +23,9 @@ void append_request(base::SecretBuffer& out, const Endpoint& endpoint, const Req
 // Not thread-safe. Both references outlive it.
 class Client {
  public:
-  Client(const TlsContext& context, const Endpoint& endpoint, std::chrono::milliseconds timeout)
-      : context_(context), endpoint_(endpoint), timeout_(timeout) {}
+  Client(const TlsContext& context, const Endpoint& endpoint, std::chrono::milliseconds timeout,
+         std::size_t max_body = kMaxResponseBody)
+      : context_(context), endpoint_(endpoint), timeout_(timeout), max_body_(max_body) {}
 
   // Sends one request and waits for its answer, whatever its status; the views end with the next
   // call. Never sends twice: an error after sending leaves it open whether the vault has acted.
@@ -42,6 +43,7 @@ class Client {
   const TlsContext& context_;
   const Endpoint& endpoint_;
   const std::chrono::milliseconds timeout_;
+  const std::size_t max_body_;
   std::chrono::steady_clock::time_point deadline_;
   std::optional<Connection> connection_;
   bool reusable_ = false;

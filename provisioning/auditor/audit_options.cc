@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "provisioning/auditor/mirror.h"
 #include "provisioning/auditor/month.h"
 #include "provisioning/auditor/prove.h"
 #include "provisioning/auditor/verify.h"
@@ -39,6 +40,43 @@ Command guarded(Command command) {
     }
   };
 }
+
+namespace {
+
+void add_mirror(CLI::App& parent, const std::string& program,
+                const std::function<void(Command)>& chosen) {
+  CLI::App& command = add_command(
+      parent, "mirror", "keep a verified copy of a vault's log on this machine",
+      "  " + program +
+          " mirror https://vault.bank.example:9445 /srv/vault-log --key audit.vkey \\\n"
+          "      --cert collector.pem --cert-key collector.key --ca vault-ca.pem\n"
+          "  The same with --follow keeps on, looking every ten seconds.\n"
+          "An alarm (exit code 1) means that what is served is not the log that was copied "
+          "before:\n"
+          "it is told to the system's log too, and both checkpoints are kept in DIR/alarm/.\n");
+  const auto options = std::make_shared<MirrorOptions>();
+  command.add_option("URL", options->url, "the auditors' gate, https://HOST:PORT")->required();
+  command.add_option("DIR", options->folder, "the copy; made when it is not there")->required();
+  command.add_option("--key", options->key, "audit.vkey of the vault, or a verifier key's text")
+      ->required();
+  command
+      .add_option("--cert", options->credentials.cert_file,
+                  "the certificate of a client with audit.read (PEM)")
+      ->required();
+  command.add_option("--cert-key", options->credentials.key_file, "its private key (PEM)")
+      ->required();
+  command.add_option("--ca", options->credentials.ca_file, "the CA of the vault's gates (PEM)")
+      ->required();
+  command.add_flag("--follow", options->follow, "keep on until an alarm, SIGINT or SIGTERM");
+  command.add_option("--interval", options->interval_s, "of --follow, seconds between two looks")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command.callback([chosen, options] {
+    chosen(guarded([options](const Terminal& terminal) { return mirror(*options, terminal); }));
+  });
+}
+
+}  // namespace
 
 void add_commands(CLI::App& parent, const std::string& program,
                   const std::function<void(Command)>& chosen) {
@@ -97,6 +135,7 @@ void add_commands(CLI::App& parent, const std::string& program,
     chosen(
         guarded([listing](const Terminal& terminal) { return month_files(*listing, terminal); }));
   });
+  add_mirror(parent, program, chosen);
 }
 
 }  // namespace cardvault::auditor

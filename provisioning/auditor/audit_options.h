@@ -19,8 +19,8 @@ CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
 // The command with its exceptions as messages and exit codes.
 [[nodiscard]] Command guarded(Command command);
 
-// Adds `verify` and `prove`; when one of them is parsed, `chosen` gets it. `program` is how the
-// examples call it.
+// Adds `verify`, `prove`, `month` and `mirror`; when one of them is parsed, `chosen` gets it.
+// `program` is how the examples call it.
 void add_commands(CLI::App& parent, const std::string& program,
                   const std::function<void(Command)>& chosen);
 

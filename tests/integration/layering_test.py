@@ -38,8 +38,10 @@ MAY_INCLUDE = {
     # smartcards. No command line, no vault.
     "provisioning/custody": {"vault/base", "vault/core", "vault/seal", "vault/custody", "hsm"},
     # What an assessor runs anywhere: nothing of the HSM, the store or the configuration.
-    # The custody room for the quorum's signatures under a restore.
-    "provisioning/auditor": {"vault/base", "vault/core", "vault/audit", "vault/custody"},
+    # The custody room for the quorum's signatures under a restore; mirrors read the log through
+    # the auditors' gate, as its clients.
+    "provisioning/auditor": {"vault/base", "vault/core", "vault/audit", "vault/custody",
+                             "protocol/client"},
     "provisioning": {"provisioning/auditor", "provisioning/custody",
                      "vault/base", "vault/core", "vault/audit", "vault/seal", "vault/custody",
                      "vault/store",

@@ -3,35 +3,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "vault/audit/checkpoint_fault.h"
 #include "vault/audit/proof.h"
 
 namespace cardvault::audit {
 namespace {
-
-std::optional<Finding> judge_checkpoint(const OpenedCheckpoint& opened, const VerifierKey& key) {
-  Finding finding{Fault::kForgedSignature, kNoRecord, std::string(kCheckpointPath), 0, ""};
-  switch (opened.trust) {
-    case Trust::kGood:
-      return std::nullopt;
-    case Trust::kMalformed:
-      finding.what = "the file is no signed checkpoint";
-      break;
-    case Trust::kForged:
-      finding.what = "the checkpoint's signature is not of its text by this key";
-      break;
-    case Trust::kOtherKey:
-      finding.fault = Fault::kForeignLog;
-      finding.what =
-          "the checkpoint is signed by another key of this name, which the log's own keys "
-          "did not endorse in it: it is of another vault, or this key is not its own";
-      break;
-    case Trust::kOtherLog:
-      finding.fault = Fault::kForeignLog;
-      finding.what = "the checkpoint is not of the log " + key.name();
-      break;
-  }
-  return finding;
-}
 
 // Is the log a continuation of an older state? Certain whatever the tiles hold, but where they are
 // damaged it may be that nothing can be said: then their own findings say so.
@@ -86,7 +62,7 @@ VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
   std::vector<Checkpoint> past;
   for (const KeptCheckpoint& one : older) {
     const OpenedCheckpoint old = open_checkpoint(one.note, keys);
-    if (const auto finding = judge_checkpoint(old, key)) {
+    if (const auto finding = checkpoint_fault(old, key)) {
       throw base::StartupError(one.where + " says nothing about this log: " + finding->what);
     }
     past.push_back(old.checkpoint);
@@ -101,7 +77,7 @@ VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
          "folder with --also"});
     return report;
   }
-  if (auto finding = judge_checkpoint(opened, key)) {
+  if (auto finding = checkpoint_fault(opened, key)) {
     report.findings.push_back(std::move(*finding));
     return report;  // nothing in the folder is vouched for
   }

@@ -85,6 +85,22 @@ std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to) {
   return lines;
 }
 
+std::string endorsement(std::uint64_t seq, TestKey& by, const VerifierKey& next) {
+  Note note;
+  note.text = "cardvault key statement v1\nvault: " + next.name() +
+              "\nstatement: audit-sign/2 signs after audit-sign/1\nvkey: " + next.text() +
+              "\ntime: 2026-11-22T12:00:00.000Z\n";
+  note.signatures.push_back({by.key.name(), by.key.id(), by.key.note_form(*by.sign(note.text))});
+  core::Event event;
+  event.time_ms = 1'795'000'000'000 + static_cast<std::int64_t>(seq) * 60'000;
+  event.actor = "operator:dina";
+  event.operation = "key.activate";
+  event.details = {{"kcv", "0011223344"}, {"statement", format_note(note)}};
+  std::string line;
+  append_event(line, seq, event);
+  return line;
+}
+
 TestLog::TestLog(std::uint64_t size, TestKey& its_key)
     : key(its_key), writer_(disk, {its_key.key}, its_key.sign) {
   append(size);

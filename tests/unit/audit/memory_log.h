@@ -51,6 +51,10 @@ struct TestKey {
   Sign sign = [this](std::string_view text) { return crypto.sign(ref, base::as_bytes(text)); };
 };
 
+// Event `seq`, in which `by` endorses the log's next key, as the vault writes it when another
+// audit-sign is activated.
+[[nodiscard]] std::string endorsement(std::uint64_t seq, TestKey& by, const VerifierKey& next);
+
 // A log of `size` events, published in batches of different sizes.
 class TestLog {
  public:

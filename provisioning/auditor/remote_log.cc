@@ -1,0 +1,92 @@
+#include "provisioning/auditor/remote_log.h"
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "vault/audit/tile.h"
+
+namespace cardvault::auditor {
+namespace {
+
+using base::Code;
+using base::StartupError;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kRoot = "/v1/audit/";
+constexpr milliseconds kTimeout{30'000};
+constexpr milliseconds kFirstPause{200}, kLongestPause{10'000};
+constexpr int kTries = 6;
+// No file of a log is larger: a bundle of the longest entries.
+constexpr std::size_t kLargest = audit::kTileWidth * (2 + audit::kMaxEntryBytes);
+
+client::TlsContext load(const client::Credentials& credentials) {
+  auto context = client::TlsContext::load(credentials);
+  if (context) return std::move(*context);
+  throw StartupError(
+      "the certificate, its key or the CA (--cert, --cert-key, --ca) can't be used: " +
+      std::string(context.error().operation) + " " + std::to_string(context.error().number));
+}
+
+client::Endpoint resolve(const std::string& url) {
+  auto endpoint = client::Endpoint::resolve(url);
+  if (endpoint) return std::move(*endpoint);
+  if (endpoint.error().code == Code::kNotFound) throw StartupError(url + ": no such host");
+  throw StartupError(url + ": write the auditors' gate as https://HOST:PORT");
+}
+
+milliseconds retry_after(const client::Response& response) {
+  const std::string_view text = response.header("Retry-After");
+  unsigned seconds = 0;
+  std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return std::clamp(milliseconds(std::chrono::seconds(seconds)), kFirstPause, kLongestPause);
+}
+
+bool passes(Code code) {
+  return code == Code::kVaultUnavailable || code == Code::kRequestTimeout || code == Code::kBadHttp;
+}
+
+}  // namespace
+
+RemoteLog::RemoteLog(const std::string& url, const client::Credentials& credentials)
+    : context_(load(credentials)),
+      endpoint_(resolve(url)),
+      client_(context_, endpoint_, kTimeout, kLargest) {}
+
+audit::ReadFile RemoteLog::files() {
+  return [this](const std::string& path) { return get(path); };
+}
+
+base::Result<std::optional<std::string>> RemoteLog::get(const std::string& path) {
+  milliseconds pause = kFirstPause;
+  for (int tries = 1;; ++tries) {
+    auto file = try_once(path, pause);
+    if (file || !passes(file.error().code) || tries == kTries) return file;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, kLongestPause);
+  }
+}
+
+base::Result<std::optional<std::string>> RemoteLog::try_once(const std::string& path,
+                                                             milliseconds& pause) {
+  const std::string target = std::string(kRoot) + path;
+  const auto response = client_.request({.path = target});
+  if (!response) return std::unexpected(response.error());
+  switch (response->status) {
+    case 200:
+      return std::string(response->body);
+    case 404:
+      return std::nullopt;
+    case 401:
+    case 403:
+      return base::fail(Code::kPermissionDenied, "the vault's answer", response->status);
+    case 429:
+    case 503:
+      pause = retry_after(*response);
+      return base::fail(Code::kVaultUnavailable, "the vault's answer", response->status);
+    default:
+      return base::fail(Code::kInternal, "the vault's answer", response->status);
+  }
+}
+
+}  // namespace cardvault::auditor
