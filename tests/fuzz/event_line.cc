@@ -1,7 +1,9 @@
-// Lines of the log: one spelling for each event, and two readers that agree.
+// Lines of the log: one spelling for each event, two readers that agree, and a message for a SIEM
+// that stays one line.
 #include "tests/fuzz/target.h"
 #include "vault/audit/event_codec.h"
 #include "vault/audit/leaves.h"
+#include "vault/audit/syslog_line.h"
 
 using namespace cardvault;
 
@@ -18,5 +20,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string again;
   audit::append_event(again, seq, *event);
   CARDVAULT_CHECK(again == line);
+  const std::string message = audit::syslog_line(seq, *event, {"host", 1, 32473});
+  CARDVAULT_CHECK(message.size() <= audit::kMaxSyslogLine);
+  for (const char c : message) CARDVAULT_CHECK(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F);
   return 0;
 }

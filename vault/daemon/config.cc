@@ -132,6 +132,14 @@ AuditConfig read_audit(const toml::table& root, const std::string& path,
   }
   config.anchor = audit.text("anchor", "");
   config.closed = audit.texts("closed", {});
+  config.syslog = audit.text("syslog", "");
+  constexpr std::size_t kLongestSocketPath = 107;  // unix(7)
+  if (!config.syslog.empty() &&
+      (!config.syslog.starts_with('/') || config.syslog.size() > kLongestSocketPath)) {
+    audit.refuse("syslog", audit.find("syslog"), "is the path of a socket, such as /dev/log");
+  }
+  // Without a number of the bank's own, the one that is reserved for examples (RFC 5612).
+  config.syslog_enterprise = audit.number("syslog_enterprise", 32473, UINT32_MAX, 1);
   audit.refuse_unknown();
   return config;
 }

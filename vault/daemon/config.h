@@ -35,6 +35,8 @@ struct AuditConfig {
   std::string origin;  // the log's name in its checkpoints; empty: by the token's label
   std::string anchor;  // a checkpoint kept elsewhere, which the log has to continue; may be empty
   std::vector<std::string> closed;  // folders that files of closed months were moved to
+  std::string syslog;  // a datagram socket to which events go as syslog messages; empty: none
+  std::uint32_t syslog_enterprise = 0;  // of their structured data (RFC 5424 section 7.2.2)
   friend bool operator==(const AuditConfig&, const AuditConfig&) = default;
 };
 

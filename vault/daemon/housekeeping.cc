@@ -154,6 +154,13 @@ void Housekeeping::set_gauges(unsigned second) {
                 vault_.clock().trusted() ? 1 : 0);
   metrics.gauge("cardvault_audit_events", "Events in the log",
                 static_cast<double>(vault_.store().next_seq()));
+  if (const EventFeed* feed = vault_.feed(); feed != nullptr) {
+    const EventFeed::Counts counts = feed->counts();
+    metrics.gauge("cardvault_siem_waiting_bytes", "Events that wait for the syslog socket",
+                  static_cast<double>(counts.waiting));
+    metrics.gauge("cardvault_siem_lost_events", "Events that the syslog socket never took",
+                  static_cast<double>(counts.lost));
+  }
   metrics.gauge("cardvault_bin_rows", "Rows of the BIN table",
                 static_cast<double>(vault_.services().bins.load()->size()));
   const std::int64_t now = vault_.clock().now_ms();

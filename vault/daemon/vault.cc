@@ -67,6 +67,7 @@ class WorkerReader final : public SnapshotReader {
 
 Vault::Vault(Config config)
     : config_(std::move(config)),
+      feed_(make_feed()),
       store_(open_store()),
       clock_(open_clock()),
       crypto_(open_token()),
@@ -126,7 +127,37 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
     base::log(base::Level::kNotice, "the store works again");
   };
   options.on_answered = [this] { outboxes_.flush(); };
+  if (feed_) options.on_durable = [this](std::string_view leaves) { feed_->add(leaves); };
   return store::SqliteStore::open(config_.data_dir, std::move(options));
+}
+
+std::unique_ptr<EventFeed> Vault::make_feed() {
+  if (config_.audit.syslog.empty()) return nullptr;
+  return std::make_unique<EventFeed>(
+      EventFeed::Options{.socket = config_.audit.syslog,
+                         .enterprise = config_.audit.syslog_enterprise},
+      [this](EventFeed::Trouble trouble, const EventFeed::Counts& counts) {
+        feed_troubled(trouble, counts);
+      });
+}
+
+void Vault::feed_troubled(EventFeed::Trouble trouble, const EventFeed::Counts& counts) {
+  std::vector<std::pair<std::string, std::string>> details = {
+      {"waiting", std::to_string(counts.waiting)}, {"lost", std::to_string(counts.lost)}};
+  switch (trouble) {
+    case EventFeed::Trouble::kStalled:
+      return alarm("siem_unavailable", std::move(details));
+    case EventFeed::Trouble::kLosing:
+      return alarm("siem_lost", std::move(details));
+    case EventFeed::Trouble::kNone: {
+      core::Event event = system_event("siem.recovered");
+      event.details = std::move(details);
+      announce({std::move(event)});
+      base::log(base::Level::kNotice, "events reach the syslog socket again",
+                {{"lost", std::to_string(counts.lost)}});
+      return;
+    }
+  }
 }
 
 std::unique_ptr<core::VaultClock> Vault::open_clock() {
@@ -177,6 +208,7 @@ void Vault::token_stuck(std::chrono::milliseconds age) {
 }
 
 void Vault::start() {
+  if (feed_) feed_->start();
   note_boot();
   const unsigned workers = config_.workers != 0 ? config_.workers : config_.hsm.sessions;
   engine_->start(workers, config_.slow_workers, [this] {
@@ -189,6 +221,7 @@ void Vault::stop() {
   if (engine_) engine_->stop();
   save_state();
   store_->stop();
+  if (feed_) feed_->finish();
 }
 
 core::ReadyAnswer Vault::ready() {

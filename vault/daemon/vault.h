@@ -15,6 +15,7 @@
 #include "vault/daemon/client_ca.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/engine.h"
+#include "vault/daemon/event_feed.h"
 #include "vault/daemon/flood.h"
 #include "vault/daemon/metrics.h"
 #include "vault/seal/argon2id.h"
@@ -53,6 +54,7 @@ class Vault {
   [[nodiscard]] FloodCounter& floods() noexcept { return floods_; }
   [[nodiscard]] ClientCa& client_ca() noexcept { return *client_ca_; }
   [[nodiscard]] Outboxes& outboxes() noexcept { return outboxes_; }
+  [[nodiscard]] const EventFeed* feed() const noexcept { return feed_.get(); }
 
   // May this vault be sent traffic, and what should an operator know?
   [[nodiscard]] core::ReadyAnswer ready();
@@ -94,6 +96,8 @@ class Vault {
   void save_state();
 
  private:
+  [[nodiscard]] std::unique_ptr<EventFeed> make_feed();
+  void feed_troubled(EventFeed::Trouble trouble, const EventFeed::Counts& counts);
   [[nodiscard]] std::unique_ptr<store::SqliteStore> open_store();
   [[nodiscard]] std::unique_ptr<core::VaultClock> open_clock();
   [[nodiscard]] std::unique_ptr<hsm::TokenCrypto> open_token();
@@ -109,6 +113,7 @@ class Vault {
   Metrics metrics_;
   FloodCounter floods_;
   Outboxes outboxes_;
+  std::unique_ptr<EventFeed> feed_;  // null: events go nowhere else
   std::atomic<const base::Clock*> store_clock_ =
       nullptr;  // for the store, whose thread starts first
   std::unique_ptr<store::SqliteStore> store_;

@@ -189,6 +189,7 @@ base::Result<void> SqliteCommitter::make_durable(const GroupLog& log, File file)
   }
   const bool deleted = files_->transaction().take_deleted();
   if (done) checkpointer_.committed(file, files_->wal_pages(file), deleted);
+  if (done && log.count() != 0 && options_.on_durable) options_.on_durable(log.leaves());
   return done;
 }
 

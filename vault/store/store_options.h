@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 namespace cardvault::store {
 
@@ -25,6 +26,9 @@ struct StoreOptions {
   // After a failed commit, when the store works again and before it takes commits: what is kept in
   // memory may differ from the files and has to be read again. Committer thread.
   std::function<void()> on_recovered = {};
+  // Told the leaves (vault/audit/leaves.h) of each group that is durable now, before its done()
+  // calls. Committer thread, so that it must not wait for anything.
+  std::function<void(std::string_view leaves)> on_durable = {};
   // After the done() calls of a group, so that answers can leave together. Committer thread.
   std::function<void()> on_answered = {};
 };
