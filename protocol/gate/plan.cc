@@ -139,8 +139,8 @@ Question question_of(Connection& c, Plan plan) {
   q.operation = plan.route.operation;
   q.form.head_only = plan.head.method == "HEAD";
   q.form.allow = plan.route.allow;
-  q.form.immutable =
-      plan.route.operation == Operation::kAuditRead && plan.route.file != "checkpoint";
+  q.form.immutable = plan.route.operation == Operation::kAuditRead &&
+                     plan.route.file != "checkpoint" && plan.route.file != "segment/latest";
   if (const auto good = check_certificate(c); !good) {  // before all that it may have got wrong
     plan.refusal = good.error().code;
     plan.fatal = true;

@@ -380,7 +380,9 @@ const Problem& problem_of(base::Code code) noexcept {
       return p;
     }
     case kStoreFailed: {
-      static constexpr Problem p{503, "The vault can't write", "Try again after Retry-After."};
+      static constexpr Problem p{503, "The vault's files can't be written or read now",
+                                 "Try again after Retry-After; if it stays, its operators have "
+                                 "to act: its own log says which files."};
       return p;
     }
     case kStorageFull: {

@@ -83,6 +83,11 @@ base::Result<std::optional<std::string>> RemoteLog::try_once(const std::string& 
     case 429:
     case 503:
       pause = retry_after(*response);
+      // A code of problem+json (docs/openapi.yaml) that the vault's operators have to act on.
+      if (response->body.find("\"store_failed\"") != std::string_view::npos) {
+        return base::fail(Code::kVaultUnavailable, "its own files can't be read: see its log",
+                          response->status);
+      }
       return base::fail(Code::kVaultUnavailable, "the vault's answer", response->status);
     default:
       return base::fail(Code::kInternal, "the vault's answer", response->status);

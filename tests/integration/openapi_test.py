@@ -266,6 +266,12 @@ class Driven(unittest.TestCase):
             answer = self.vault.request("auditor", "GET", f"/v1/audit/tile/{tile}")
             self.assertEqual((answer.status, answer.code), (404, code))
             self.check(answer, read_tile)
+        read_segment = DOC["paths"]["/v1/audit/segment/{file}"]["get"]
+        for file, code in (("latest", "not_found"), ("2026-10/manifest", "not_found"),
+                           ("2026-10", "path_not_found")):  # no month is closed yet
+            answer = self.vault.request("auditor", "GET", f"/v1/audit/segment/{file}")
+            self.assertEqual((answer.status, answer.code), (404, code))
+            self.check(answer, read_segment)
 
     def test_idempotency_key_replays_the_answer(self):
         key = {"Idempotency-Key": DOC["components"]["parameters"]["IdempotencyKey"]["example"]}

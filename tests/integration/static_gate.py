@@ -36,6 +36,8 @@ class StaticGate:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one write
+            disable_nagle_algorithm = True
 
             def do_GET(self):
                 gate.requests += 1

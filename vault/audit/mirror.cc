@@ -1,11 +1,14 @@
 #include "vault/audit/mirror.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
 
+#include "vault/audit/bundle_check.h"
 #include "vault/audit/checkpoint_fault.h"
 #include "vault/audit/key_chain.h"
+#include "vault/audit/mirror_months.h"
 #include "vault/audit/proof.h"
 
 namespace cardvault::audit {
@@ -50,7 +53,9 @@ class Update {
   [[nodiscard]] Step take_step();
   [[nodiscard]] base::Result<std::size_t> take_bundle(TileTree& tree, std::vector<LogFile>& files);
   [[nodiscard]] Step find_wrong_record(const TileTree& tree);
+  [[nodiscard]] Step judge_bundle(std::uint64_t index);
   [[nodiscard]] Step store(const TileTree& tree, std::vector<LogFile> files);
+  [[nodiscard]] Step take_months();
   [[nodiscard]] Step finish();
   [[nodiscard]] ReadFile local_reader() {
     return [this](const std::string& path) { return local_.read(path); };
@@ -256,7 +261,11 @@ Update::Step Update::take_step() {
   for (std::size_t i = 0; i < kStepBundles && bytes < kStepBytes && next.size() < target_.size;
        ++i) {
     const auto taken = take_bundle(next, files);
-    if (!taken) return alarm_or_error(taken.error());
+    if (!taken) {
+      if (taken.error().code != Code::kRecordDamaged) return alarm_or_error(taken.error());
+      if (auto done = judge_bundle(next.size() / kTileWidth); !done || alarmed()) return done;
+      return alarm_or_error(taken.error());
+    }
     bytes += *taken;
   }
   const auto good = continues(next.size(), next.root());
@@ -269,21 +278,41 @@ Update::Step Update::take_step() {
 // that these are not the signed tree's.
 Update::Step Update::find_wrong_record(const TileTree& tree) {
   for (std::uint64_t index = tree_.size() / kTileWidth; index * kTileWidth < tree.size(); ++index) {
-    const auto hashes = tiles_->tile(0, index);
-    if (!hashes) return alarm_or_error(hashes.error());
-    const auto bundle = tiles_->bundle(index);
-    if (!bundle) return alarm_or_error(bundle.error());
-    BundleReader entries(*bundle);
-    for (std::size_t i = 0; i < hashes->size(); ++i) {
-      if (leaf_hash(*entries.next()) == (*hashes)[i]) continue;
-      alarm(Fault::kFlipped, "the record served is not the one in the tile over it",
-            index * kTileWidth + i, last_.path);
-      report_.served = last_;
-      return {};
-    }
+    if (auto done = judge_bundle(index); !done || alarmed()) return done;
   }
   alarm(Fault::kRewritten, "the records and tiles served are not of the tree that is signed",
         tree_.size());
+  return {};
+}
+
+// Alarms when the bundle served is not the one in the tile over it, and says what was done to it.
+Update::Step Update::judge_bundle(std::uint64_t index) {
+  const auto hashes = tiles_->tile(0, index);
+  if (!hashes) return alarm_or_error(hashes.error());
+  if (auto bundle = tiles_->bundle(index); !bundle && bundle.error().code != Code::kRecordDamaged) {
+    return alarm_or_error(bundle.error());
+  }
+  std::optional<base::Error> error;
+  const ReadFile served = [&](const std::string& path) {
+    auto file = remote_(path);
+    if (!file) error = file.error();
+    return file;
+  };
+  std::vector<Finding> findings;
+  try {
+    const std::vector<std::optional<Hash>> right(hashes->begin(), hashes->end());
+    static_cast<void>(
+        check_bundle(LogView(served, target_.size), index, right, true, true, findings));
+  } catch (const base::StartupError&) {
+    if (!error) throw;
+    return std::unexpected(*error);
+  }
+  // Whether an event is well formed is for `audit verify`: here the tile may be the wrong one.
+  const auto found = std::ranges::find_if(
+      findings, [](const Finding& one) { return one.fault != Fault::kMalformed; });
+  if (found == findings.end()) return {};
+  alarm(found->fault, found->what, found->record, found->file);
+  report_.served = last_;
   return {};
 }
 
@@ -296,8 +325,7 @@ Update::Step Update::store(const TileTree& tree, std::vector<LogFile> files) {
   if (auto done = local_.sync(); !done) return done;
   if (tree.size() < target_.size) {
     const std::string pending = std::to_string(tree.size()) + '\n' + note_;
-    if (auto done = local_.put(kPendingFile, pending); !done) return done;
-    if (auto done = local_.sync(); !done) return done;
+    if (auto done = local_.replace(kPendingFile, pending); !done) return done;
   }
   for (std::size_t i = 0; i < complete; ++i) {
     if (auto done = local_.remove_folder(files[i].path + ".p"); !done) return done;
@@ -307,10 +335,19 @@ Update::Step Update::store(const TileTree& tree, std::vector<LogFile> files) {
   return {};
 }
 
+Update::Step Update::take_months() {
+  auto wrong = copy_months(remote_, local_, keys_, target_);
+  if (!wrong) return std::unexpected(wrong.error());
+  if (!*wrong) return {};
+  alarm((*wrong)->finding.fault, std::move((*wrong)->finding.what), kNoRecord,
+        std::move((*wrong)->finding.file));
+  report_.served = std::move((*wrong)->served);
+  return {};
+}
+
 Update::Step Update::finish() {
   if (own_note_ != note_) {
-    if (auto done = local_.put(std::string(kCheckpointPath), note_); !done) return done;
-    if (auto done = local_.sync(); !done) return done;
+    if (auto done = local_.replace(std::string(kCheckpointPath), note_); !done) return done;
   }
   report_.added = target_.size - report_.checkpoint.size;
   report_.checkpoint = target_;
@@ -328,7 +365,10 @@ base::Result<MirrorReport> Update::run() {
     if (auto done = take_step(); !done) return std::unexpected(done.error());
     if (alarmed()) return std::move(report_);
   }
-  if (auto done = finish(); !done) return std::unexpected(done.error());
+  for (const Part part : {&Update::take_months, &Update::finish}) {
+    if (auto done = (this->*part)(); !done) return std::unexpected(done.error());
+    if (alarmed()) break;
+  }
   return std::move(report_);
 }
 

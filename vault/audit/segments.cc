@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kMonthChars = 7;  // YYYY-MM
 constexpr std::string_view kTitle = "cardvault log segment v1";
-constexpr const char* kLatest = "segment/latest";
 constexpr std::size_t kTimeWithin = 64;  // the time follows the number
 
 bool valid_month(std::string_view text) {
@@ -42,18 +41,6 @@ std::string path_in(const FileRange& range, std::uint64_t index) {
   return range.folder == "tile/entries"
              ? bundle_path(index, kTileWidth)
              : tile_path(static_cast<unsigned>(range.folder.back() - '0'), index, kTileWidth);
-}
-
-// Paths of the partial files of a log of that size.
-std::vector<std::string> edge_files(std::uint64_t size) {
-  std::vector<std::string> paths;
-  for (unsigned level = 0; level < kMaxTileLevels; ++level) {
-    const std::uint64_t all = hashes_at(level, size);
-    if (all % kTileWidth == 0) continue;
-    paths.push_back(tile_path(level, all / kTileWidth, all % kTileWidth));
-    if (level == 0) paths.push_back(bundle_path(all / kTileWidth, all % kTileWidth));
-  }
-  return paths;
 }
 
 }  // namespace
@@ -112,6 +99,27 @@ std::optional<Manifest> parse_manifest(std::string_view text) {
 
 std::string segment_folder(std::string_view month) { return "segment/" + std::string(month); }
 
+bool is_segment_path(std::string_view path) {
+  constexpr std::string_view kFolder = "segment/";
+  if (path == kLatestManifest) return true;
+  if (!path.starts_with(kFolder)) return false;
+  const std::string_view month = path.substr(kFolder.size(), kMonthChars);
+  const std::string_view rest = path.substr(kFolder.size() + month.size());
+  return valid_month(month) && rest.starts_with('/') &&
+         (rest == "/manifest" || is_log_path(rest.substr(1)));
+}
+
+std::vector<std::string> edge_files(std::uint64_t size) {
+  std::vector<std::string> paths;
+  for (unsigned level = 0; level < kMaxTileLevels; ++level) {
+    const std::uint64_t all = hashes_at(level, size);
+    if (all % kTileWidth == 0) continue;
+    paths.push_back(tile_path(level, all / kTileWidth, all % kTileWidth));
+    if (level == 0) paths.push_back(bundle_path(all / kTileWidth, all % kTileWidth));
+  }
+  return paths;
+}
+
 void for_each_file(const Manifest& manifest,
                    const std::function<void(const std::string& path)>& name) {
   for (const FileRange& range : completed_between(manifest.first, manifest.size)) {
@@ -153,7 +161,7 @@ base::Result<void> MonthlyLog::publish(std::span<const std::string> entries) {
 }
 
 base::Result<void> MonthlyLog::close(const std::string& month) {
-  const auto latest = files_.read(kLatest);
+  const auto latest = files_.read(std::string(kLatestManifest));
   if (!latest) return std::unexpected(latest.error());
   Manifest manifest;
   manifest.month = month;
@@ -179,7 +187,7 @@ base::Result<void> MonthlyLog::close(const std::string& month) {
   if (auto put = files_.put(folder + "manifest", text); !put) return put;
   if (auto synced = files_.sync(); !synced) return synced;
   if (auto put = files_.replace(folder + "checkpoint", writer_.checkpoint()); !put) return put;
-  return files_.replace(kLatest, text);
+  return files_.replace(std::string(kLatestManifest), text);
 }
 
 }  // namespace cardvault::audit

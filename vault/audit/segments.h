@@ -39,8 +39,15 @@ struct Manifest {
 [[nodiscard]] std::string manifest_text(const Manifest& manifest);
 // nullopt: no manifest. The files it names follow from its numbers: completed_between().
 [[nodiscard]] std::optional<Manifest> parse_manifest(std::string_view text);
+// The manifest of the newest closed month.
+inline constexpr std::string_view kLatestManifest = "segment/latest";
 // "segment/2026-11".
 [[nodiscard]] std::string segment_folder(std::string_view month);
+// Is this, letter for letter, the path of a file of a closed month, or of the newest manifest? Then
+// it leads nowhere else.
+[[nodiscard]] bool is_segment_path(std::string_view path);
+// Paths, in the log's folder, of the files that are partial in a log of `size` entries.
+[[nodiscard]] std::vector<std::string> edge_files(std::uint64_t size);
 // Names a month's files, those in the log's folder and those in its own: what may be moved away.
 void for_each_file(const Manifest& manifest,
                    const std::function<void(const std::string& path)>& name);

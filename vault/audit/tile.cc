@@ -45,30 +45,40 @@ std::string bundle_path(std::uint64_t index, std::uint64_t width) {
   return place("tile/entries/", index, width);
 }
 
-bool is_log_path(std::string_view path) {
+std::optional<TilePlace> parse_tile_path(std::string_view path) {
   constexpr std::string_view kRoot = "tile/";
   constexpr std::size_t kLongest = 64;
-  if (path == kCheckpointPath) return true;
-  if (!path.starts_with(kRoot) || path.size() > kLongest) return false;
+  if (!path.starts_with(kRoot) || path.size() > kLongest) return std::nullopt;
   std::string_view rest = path.substr(kRoot.size());
   const std::string_view level = rest.substr(0, rest.find('/'));
   rest.remove_prefix(std::min(rest.size(), level.size() + 1));
-  std::uint64_t width = kTileWidth;
+  TilePlace place;
   if (const auto dot = rest.find(".p/"); dot != std::string_view::npos) {
-    width = digits(rest.substr(dot + 3)).value_or(0);
-    if (width == 0 || width >= kTileWidth) return false;
+    place.width = digits(rest.substr(dot + 3)).value_or(0);
+    if (place.width == 0 || place.width >= kTileWidth) return std::nullopt;
     rest = rest.substr(0, dot);
   }
   std::string number;
   std::ranges::copy_if(rest, std::back_inserter(number),
                        [](char c) { return c != 'x' && c != '/'; });
   const auto index = digits(number);
-  if (!index) return false;
+  if (!index) return std::nullopt;
+  place.index = *index;
+  place.bundle = level == "entries";
+  if (!place.bundle) {
+    const auto height = digits(level);
+    if (!height || *height >= kMaxTileLevels) return std::nullopt;
+    place.level = static_cast<unsigned>(*height);
+  }
   // The one spelling that there is tells whether this is it.
-  if (level == "entries") return path == bundle_path(*index, width);
-  const auto height = digits(level);
-  return height && *height < kMaxTileLevels &&
-         path == tile_path(static_cast<unsigned>(*height), *index, width);
+  const std::string spelled = place.bundle ? bundle_path(place.index, place.width)
+                                           : tile_path(place.level, place.index, place.width);
+  if (path != spelled) return std::nullopt;
+  return place;
+}
+
+bool is_log_path(std::string_view path) {
+  return path == kCheckpointPath || parse_tile_path(path).has_value();
 }
 
 std::string tile_bytes(const std::vector<Hash>& hashes) {

@@ -27,7 +27,16 @@ inline constexpr std::string_view kCheckpointPath = "checkpoint";
 [[nodiscard]] std::string tile_path(unsigned level, std::uint64_t index, std::uint64_t width);
 [[nodiscard]] std::string bundle_path(std::uint64_t index, std::uint64_t width);
 
-// Is this, letter for letter, the path of one of a log's files? Then it leads nowhere else.
+// Where a tile or a bundle stands; a bundle is of level 0.
+struct TilePlace {
+  unsigned level = 0;
+  std::uint64_t index = 0;
+  std::uint64_t width = kTileWidth;
+  bool bundle = false;
+};
+// nullopt: not, letter for letter, what tile_path() or bundle_path() gives.
+[[nodiscard]] std::optional<TilePlace> parse_tile_path(std::string_view path);
+// Is this the path of one of a log's files? Then it leads nowhere else.
 [[nodiscard]] bool is_log_path(std::string_view path);
 
 // How many hashes of `level` a tree of `size` entries has in all, full tiles and the partial one.

@@ -29,6 +29,22 @@ std::string hourly(std::uint64_t i) {
 }
 constexpr std::uint64_t kEndOfNovember = 30 * 24, kEndOfDecember = 61 * 24, kEndOfJanuary = 92 * 24;
 
+TEST(SegmentPath, IsOfAMonthAndSpelledInTheOneWay) {
+  for (const char* path :
+       {"segment/latest", "segment/2026-11/checkpoint", "segment/2026-11/manifest",
+        "segment/2026-11/tile/0/000.p/3", "segment/2026-11/tile/entries/x001/234.p/255"}) {
+    EXPECT_TRUE(is_segment_path(path)) << path;
+  }
+  for (const char* path :
+       {"segment", "segment/", "segment/2026-11", "segment/2026-11/", "segment/2026-1/manifest",
+        "segment/../../../manifest", "segment/2026-11//manifest", "segment/2026-11manifest",
+        "segment/2026-11/manifest/", "segment/2026-11/../latest", "segment/2026-11/latest",
+        "segment/2026-11/segment/2026-11/manifest", "/segment/latest", "segment/latest.new",
+        "segment/2026-1x/manifest", "segment/2026-11/tile/../manifest", "checkpoint"}) {
+    EXPECT_FALSE(is_segment_path(path)) << path;
+  }
+}
+
 class Months : public testing::Test {
  protected:
   // Goes on with the log on `disk`, in batches, as a vault that was just started.

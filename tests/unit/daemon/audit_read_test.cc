@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "tests/unit/daemon/test_vault.h"
+#include "vault/audit/checkpoint.h"
 #include "vault/daemon/published_files.h"
 
 namespace cardvault::daemon {
@@ -54,6 +55,38 @@ TEST_F(AuditRead, GivesTilesThatWereMovedAndNoCheckpointOfThatFolder) {
   std::filesystem::rename(folder / "checkpoint", closed / "checkpoint");
   EXPECT_EQ(std::get<core::AuditPiece>(read("tile/0/000")).size, 8192U);
   EXPECT_TRUE(std::holds_alternative<core::Failure>(read("checkpoint")));
+}
+
+// What the log must have and no folder does is not said to be absent: a mirror would raise an
+// alarm.
+TEST_F(AuditRead, SaysThatAFolderOfClosedMonthsIsMissing) {
+  write("checkpoint", audit::checkpoint_text({"vault.example/log", 600, {}}));
+  for (const char* path : {"tile/0/001", "tile/entries/000", "tile/entries/001"}) {
+    EXPECT_EQ(outcome_name(read(path)), "store_failed") << path;
+  }
+  for (const char* path : {"tile/0/002", "tile/1/000", "tile/0/001.p/7", "tile/7/000"}) {
+    EXPECT_EQ(outcome_name(read(path)), "not_found") << path;
+  }
+  const std::string month = "segment/2026-10/checkpoint";
+  EXPECT_EQ(outcome_name(read(month)), "store_failed");
+  EXPECT_EQ(outcome_name(read("segment/latest")), "not_found");
+  std::filesystem::create_directories(closed / "tile");
+  EXPECT_EQ(outcome_name(read(month)), "not_found");
+}
+
+TEST_F(AuditRead, GivesTheNotesOfClosedMonths) {
+  std::filesystem::create_directories(folder / "segment/2026-10/tile/0/000.p");
+  std::filesystem::create_directories(closed / "segment/2026-09");
+  for (const char* path : {"segment/latest", "segment/2026-10/manifest",
+                           "segment/2026-10/checkpoint", "segment/2026-10/tile/0/000.p/3"}) {
+    write(path, path);
+    EXPECT_EQ(std::get<core::AuditPiece>(read(path)).bytes, path);
+  }
+  std::filesystem::rename(folder / "segment/2026-10/manifest", closed / "segment/2026-09/manifest");
+  EXPECT_EQ(std::get<core::AuditPiece>(read("segment/2026-09/manifest")).bytes,
+            "segment/2026-10/manifest");
+  std::filesystem::rename(folder / "segment/latest", closed / "segment/latest");
+  EXPECT_EQ(outcome_name(read("segment/latest")), "not_found");
 }
 
 TEST_F(AuditRead, OfASessionIsOneEvent) {
