@@ -73,7 +73,7 @@ std::string finish_earlier(const Context& context, TokenChange& change) {
 
 ExitCode rotate_key(const Context& context, const std::string& purpose) {
   const daemon::Config config = daemon::read_config(context.config);
-  const auto change = open_token_change(config.hsm);
+  const auto change = open_token_change(config.hsm, pin_of_custodians(config));
   if (finish_earlier(context, *change).starts_with(purpose + "/")) return ExitCode::kDone;
   const auto begun = ask_apart(context, "key.rotate", {{"purpose", purpose}});
   if (!begun.ok) return conclude(context, begun);
@@ -93,7 +93,7 @@ ExitCode destroy_key(const Context& context, const DestroyOptions& options) {
       "after_s", std::to_string(options.after.empty() ? config.keys.destroy_after_days * 86'400LL
                                                       : parse_duration(options.after)));
   if (options.give_up_log_search) arguments.emplace_back("give_up_log_search", "true");
-  const auto change = open_token_change(config.hsm);
+  const auto change = open_token_change(config.hsm, pin_of_custodians(config));
   if (finish_earlier(context, *change) == options.label) return ExitCode::kDone;
   auto answer = ask_apart(context, "key.destroy", std::move(arguments));
   const bool due = answer.ok && !answer.rows.empty();

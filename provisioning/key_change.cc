@@ -21,10 +21,20 @@ namespace {
 using Work = std::function<void(hsm::KeyMaker&)>;
 using Reports = std::map<std::string, hsm::KeyReport>;
 
-void with_token(const hsm::TokenConfig& config, const Work& work) {
-  const SavedSoftHsmConf saved;
-  work(*hsm::KeyMaker::open(config));
-}
+class Login {
+ public:
+  explicit Login(AskPin ask_pin) : ask_pin_(std::move(ask_pin)) {}
+
+  void with_token(const hsm::TokenConfig& config, const Work& work) {
+    if (ask_pin_ && !pin_) pin_ = ask_pin_();
+    const SavedSoftHsmConf saved;
+    work(pin_ ? *hsm::KeyMaker::open(config, *pin_) : *hsm::KeyMaker::open(config));
+  }
+
+ private:
+  AskPin ask_pin_;
+  std::optional<base::SecretText> pin_;
+};
 
 Reports list(hsm::KeyMaker& maker) {
   const auto listed = maker.list();
@@ -64,8 +74,9 @@ TokenChangeNote make_on(hsm::KeyMaker& maker, core::KeyRef key, const Reports& b
 std::string second_label(std::string label) { return label.insert(label.find('/'), "-mac"); }
 
 // A new login sees what the old one saw, but for what was made or destroyed.
-void test(const hsm::TokenConfig& config, const Reports& before, const TokenChangeNote& note) {
-  with_token(config, [&](hsm::KeyMaker& maker) {
+void test(Login& login, const hsm::TokenConfig& config, const Reports& before,
+          const TokenChangeNote& note) {
+  login.with_token(config, [&](hsm::KeyMaker& maker) {
     const Reports now = list(maker);
     const bool there = now.contains(note.label);
     if (there != (note.verb == "make")) {
@@ -119,8 +130,8 @@ class WritableFolder {
 
 class ExchangedToken final : public TokenChange {
  public:
-  ExchangedToken(hsm::TokenConfig config, std::string folder)
-      : config_(std::move(config)), exchange_(std::move(folder)) {}
+  ExchangedToken(hsm::TokenConfig config, std::string folder, AskPin ask_pin)
+      : config_(std::move(config)), exchange_(std::move(folder)), login_(std::move(ask_pin)) {}
 
   std::optional<TokenChangeNote> unfinished() const override { return exchange_.unfinished(); }
 
@@ -162,12 +173,12 @@ class ExchangedToken final : public TokenChange {
       create_file(config.softhsm_conf, hsm::softhsm_conf_text(copy), 0600, {});
       Reports before;
       std::optional<TokenChangeNote> note;
-      with_token(config, [&](hsm::KeyMaker& maker) {
+      login_.with_token(config, [&](hsm::KeyMaker& maker) {
         before = list(maker);
         note = work(maker, before);
       });
       if (note) {
-        test(config, before, *note);
+        test(login_, config, before, *note);
         if (backup != nullptr) backup->prove();
         exchange_.exchange(*note);
       } else {
@@ -182,12 +193,14 @@ class ExchangedToken final : public TokenChange {
 
   const hsm::TokenConfig config_;
   TokenExchange exchange_;
+  Login login_;
 };
 
 // A network HSM makes and destroys a key in one step of its own; NSS in a transaction.
 class TokenInPlace final : public TokenChange {
  public:
-  explicit TokenInPlace(hsm::TokenConfig config) : config_(std::move(config)) {
+  TokenInPlace(hsm::TokenConfig config, AskPin ask_pin)
+      : config_(std::move(config)), login_(std::move(ask_pin)) {
     config_.init_args = writable_init_args(config_.init_args);
     folder_ = folder_of_init_args(config_.init_args);
   }
@@ -198,7 +211,7 @@ class TokenInPlace final : public TokenChange {
     const WritableFolder writable(folder_);
     Reports before;
     TokenChangeNote note;
-    with_token(config_, [&](hsm::KeyMaker& maker) {
+    login_.with_token(config_, [&](hsm::KeyMaker& maker) {
       before = list(maker);
       try {
         note = make_on(maker, key, before, backup);
@@ -209,7 +222,7 @@ class TokenInPlace final : public TokenChange {
     });
     before.erase(note.label);
     try {
-      test(config_, before, note);
+      test(login_, config_, before, note);
       if (backup != nullptr) backup->prove();
     } catch (...) {
       take_back(note);
@@ -223,7 +236,7 @@ class TokenInPlace final : public TokenChange {
     const WritableFolder writable(folder_);
     Reports before;
     bool there = true;
-    with_token(config_, [&](hsm::KeyMaker& maker) {
+    login_.with_token(config_, [&](hsm::KeyMaker& maker) {
       before = list(maker);
       there = before.contains(note.label);
       if (!there) return;
@@ -232,14 +245,14 @@ class TokenInPlace final : public TokenChange {
       }
     });
     if (!there) return std::nullopt;
-    test(config_, before, note);
+    test(login_, config_, before, note);
     return note;
   }
 
   void take_back(const TokenChangeNote& note) override {
     if (note.verb != "make") return;  // what is destroyed stays so
     const WritableFolder writable(folder_);
-    with_token(config_, [&](hsm::KeyMaker& maker) {
+    login_.with_token(config_, [&](hsm::KeyMaker& maker) {
       for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
         const std::string stem = std::string(core::key_purpose_name(purpose)) + "/";
         if (!note.label.starts_with(stem)) continue;
@@ -254,14 +267,15 @@ class TokenInPlace final : public TokenChange {
  private:
   hsm::TokenConfig config_;
   std::string folder_;
+  Login login_;
 };
 
 }  // namespace
 
-std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config) {
+std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config, AskPin ask_pin) {
   std::string folder = token_folder(config);
-  if (folder.empty()) return std::make_unique<TokenInPlace>(config);
-  return std::make_unique<ExchangedToken>(config, std::move(folder));
+  if (folder.empty()) return std::make_unique<TokenInPlace>(config, std::move(ask_pin));
+  return std::make_unique<ExchangedToken>(config, std::move(folder), std::move(ask_pin));
 }
 
 }  // namespace cardvault::provisioning

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hsm/key_maker.h"
+#include "provisioning/custodian_pin.h"
 #include "provisioning/key_exchange.h"
 
 namespace cardvault::provisioning {
@@ -42,7 +43,9 @@ class TokenChange {
 };
 
 // By exchange of the token's folder where it has one, else in place. Locks; settles what can be
-// settled without the vault.
-[[nodiscard]] std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config);
+// settled without the vault. The PIN is asked for once, before the first login, unless `ask_pin` is
+// empty and the configuration's pin-source has it.
+[[nodiscard]] std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config,
+                                                             AskPin ask_pin);
 
 }  // namespace cardvault::provisioning

@@ -4,11 +4,13 @@ What the shares say is read here with means of its own (GF(2^8) in Python, jwcry
 the tests show what a bank could do without this tool.
 """
 
+import hashlib
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 
 import pexpect
 from jwcrypto import jwe, jwk
@@ -168,6 +170,35 @@ user-pin = 3
         message = jwe.JWE()
         message.deserialize(fields["sealed"], key)
         return decode(message.payload.decode()[len("CARDVAULT1"):])
+
+    def with_quorum(self, config, *command, uid=None):
+        """Arguments that carry the word of three custodians for this command on the vault of this configuration."""
+        asked = self.tool("--config", config, *command, cwd=self.top, user=uid)
+        if asked.returncode != 5:
+            raise AssertionError(f"{command}: {asked.returncode}\n{asked.stdout}{asked.stderr}")
+        folder = tempfile.mkdtemp(prefix="word-", dir=self.top)
+        os.chmod(folder, 0o755)
+        action = os.path.join(folder, "act.action")
+        with open(action, "w", encoding="ascii") as file:
+            file.write(asked.stdout)
+        word = (action, *self.approve(action))
+        for path in word:
+            os.chmod(path, 0o644)
+        return [part for path in word for part in ("--approvals", path)]
+
+    def approve(self, action, names=("anna", "bolat", "dana")):
+        """Their approvals of the action's file: paths."""
+        with open(action, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        out = []
+        for name in names:
+            path = f"{action}.{name}.{digest[:8]}"
+            done = self.tool("approve", "--action", action, "--key", self.key(name), "--digest", digest,
+                             "--out", path, secret=self.passphrase(name))
+            if done.returncode != 0:
+                raise AssertionError(done.stderr)
+            out.append(path)
+        return out
 
 
 class Gone(Exception):

@@ -7,7 +7,6 @@ its restore on another machine, which is another folder with a token of its own.
 """
 
 import glob
-import hashlib
 import os
 import shutil
 import subprocess
@@ -73,35 +72,6 @@ class Custodians(ceremony_table.Table):
         sitting.entering = list(entering)
         return sitting.run(), sitting.text
 
-    def with_quorum(self, at, *command, uid=None):
-        """Arguments that carry the word of three custodians for this command on a vault."""
-        asked = self.tool("--config", at.path("vault.toml"), *command, cwd=self.top, user=uid)
-        if asked.returncode != 5:
-            raise AssertionError(f"{command}: {asked.returncode}\n{asked.stdout}{asked.stderr}")
-        folder = tempfile.mkdtemp(prefix="word-", dir=self.top)
-        os.chmod(folder, 0o755)
-        action = os.path.join(folder, "act.action")
-        with open(action, "w", encoding="ascii") as file:
-            file.write(asked.stdout)
-        word = (action, *self.approve(action))
-        for path in word:
-            os.chmod(path, 0o644)
-        return [part for path in word for part in ("--approvals", path)]
-
-    def approve(self, action, names=("anna", "bolat", "dana")):
-        """Their approvals of the action's file: paths."""
-        with open(action, "rb") as file:
-            digest = hashlib.sha256(file.read()).hexdigest()
-        out = []
-        for name in names:
-            path = f"{action}.{name}.{digest[:8]}"
-            done = self.tool("approve", "--action", action, "--key", self.key(name), "--digest", digest,
-                             "--out", path, secret=self.passphrase(name))
-            if done.returncode != 0:
-                raise AssertionError(done.stderr)
-            out.append(path)
-        return out
-
 
 class CustodyVault(Vault):
     def __init__(self, settings=()):
@@ -120,7 +90,7 @@ class CustodyVault(Vault):
 
     def approved(self, *command):
         """A command that takes the custodians' quorum, with it."""
-        self.tool(*command, *self.custodians.with_quorum(self, *command))
+        self.tool(*command, *self.custodians.with_quorum(self.path("vault.toml"), *command))
 
     def _configure(self):
         """What a bank does before the first start: quotas and clients, by its custodians."""

@@ -56,7 +56,7 @@ class FullLife(unittest.TestCase):
         with traffic.Traffic(self.vault, ledger, allowed=()) as load:
             rotate = ("key", "rotate", "pan-enc")
             code, text = custodians.sit("--config", self.vault.path("vault.toml"), *rotate,
-                                        *custodians.with_quorum(self.vault, *rotate),
+                                        *custodians.with_quorum(self.vault.path("vault.toml"), *rotate),
                                         entering=custodians.shares("backup-key"))
             self.assertEqual(code, 0, text[-2000:])
             self.vault.tool("key", "rewrap", "pan-enc")

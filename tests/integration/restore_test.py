@@ -196,7 +196,7 @@ class Restore(unittest.TestCase):
         command = ("client", "release", client)
         if second is not None:
             self.assertEqual(other.tool(*command, check=False).returncode, 5)
-        word = other.custodians.with_quorum(other, *command, uid=second)
+        word = other.custodians.with_quorum(other.path("vault.toml"), *command, uid=second)
         self.assertEqual(reveal(other, self.token).status, 429)
         other.kill_and_wait()  # nor does the log's record of the refusal release anybody
         self.assertEqual(reveal(other, self.token).status, 429)
@@ -259,7 +259,7 @@ class Restore(unittest.TestCase):
             self.assertEqual(reveal(other, token).json()["pan"], pan)
         rotate = ("key", "rotate", "pan-enc")
         code, text = other.custodians.sit("--config", other.path("vault.toml"), *rotate,
-                                          *other.custodians.with_quorum(other, *rotate),
+                                          *other.custodians.with_quorum(other.path("vault.toml"), *rotate),
                                           entering=other.custodians.shares("backup-key"))
         self.assertEqual(code, 0, text[-2000:])
         with open(other.path("custody", "wrapped-keys"), encoding="ascii") as file:
@@ -273,7 +273,7 @@ class Restore(unittest.TestCase):
 class Rotation(unittest.TestCase):
     def test_without_the_custodians_a_key_with_a_backup_is_not_rotated(self):
         rotate = ("key", "rotate", "pan-enc")
-        word = vault.custodians.with_quorum(vault, *rotate)
+        word = vault.custodians.with_quorum(vault.path("vault.toml"), *rotate)
         done = subprocess.run(vault.tool_command(*rotate, *word), capture_output=True,
                               text=True, timeout=60, stdin=subprocess.DEVNULL, start_new_session=True)
         self.assertEqual(done.returncode, 4, done.stderr)

@@ -261,8 +261,8 @@ class OnTheTerminal(unittest.TestCase):
         medium = table.media["bolat"]
         file = next(name for name in os.listdir(medium) if name.startswith("user-pin"))
         opening.paths = ["", "", "", os.path.join(medium, file)]
-        opening.entering = [sitting.papers["anna", "so-pin"], sitting.papers["erik", "user-pin"],
-                            sitting.papers["anna", "user-pin"]]
+        pin = [sitting.papers[name, "user-pin"] for name in ("erik", "anna", "dana")]
+        opening.entering = [sitting.papers["anna", "so-pin"], *pin[:2]]
         self.assertEqual(opening.run(), 0, opening.text)
         self.assertIn("Refused: this is share 1 of 5 of so-pin", opening.text)
         for progress in ("erik's share is good: 1 of 3", "anna's share is good: 2 of 3",
@@ -276,6 +276,22 @@ class OnTheTerminal(unittest.TestCase):
                               capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn("3 custodians of anna, bolat, carol, dana, erik", done.stderr)
+        self.keys_change_with_the_custodians_pin(table, config, pin)
+
+    def keys_change_with_the_custodians_pin(self, table, config, papers):
+        """The tool has no PIN either: three custodians bring it for each change of the token."""
+        for command in (("key", "rotate", "otp-mac"), ("key", "destroy", "otp-mac/1", "--after", "0")):
+            if command[1] == "destroy":
+                done = table.tool("--config", config, "key", "retire", "otp-mac/1")
+                self.assertEqual(done.returncode, 0, done.stderr)
+            word = table.with_quorum(config, *command)
+            change = Sitting(table, "--config", config, *command, *word)
+            change.entering = list(papers)
+            self.assertEqual(change.run(), 0, change.text)
+            self.assertIn("dana's share is good", change.text)
+        listed = table.tool("--config", config, "key", "list").stdout
+        self.assertRegex(listed, r"otp-mac/1 +destroyed")
+        self.assertRegex(listed, r"otp-mac/2 +active")
 
     @staticmethod
     def wait_for_socket(path):
