@@ -2,7 +2,7 @@
 """Each call on the databases and the published log fails once, with EIO and with ENOSPC, or hangs once,
 in the real daemon: under load, and while it starts.
 
-CARDVAULT_SEED=N repeats the choice of a sample.
+CARDVAULT_SEED=N repeats the choice of a sample, CARDVAULT_ROUNDS=N sets its size.
 """
 
 import errno
@@ -20,6 +20,7 @@ import traffic  # noqa: E402  (the programs had to be known first)
 from traffic import vault_fixture  # noqa: E402
 
 SEED = int(os.environ.get("CARDVAULT_SEED", "1"))
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "0"))  # 0: all of them in a long run, else a few
 FAULTS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "hang": 0}
 HANG_MS = 1200
 OFTEN = 3  # times while it is looked on
@@ -82,7 +83,7 @@ class DiskFaults(unittest.TestCase):
             # What is done now and then has its turn in the test of starts: databases are opened there.
             cases = [(kind, call, name) for kind, call in sorted(counts) for name in FAULTS
                      if counts[kind, call] >= OFTEN]
-            cases = cases * 8 if traffic.LONG else ALWAYS + chance.sample(cases, 3)
+            cases = cases * 8 if traffic.LONG else ALWAYS + chance.sample(cases, ROUNDS or 1)
             for kind, call, name in cases:
                 at = chance.randrange(1, min(40, counts[kind, call]) + 1)
                 with self.subTest(kind=kind, call=call, fault=name, at=at):
@@ -115,7 +116,7 @@ class DiskFaults(unittest.TestCase):
             counts = self.seen(self.vault.kill_and_wait)
             cases = [(kind, call, at, name) for (kind, call), count in sorted(counts.items())
                      for at in range(1, min(count, 40) + 1) for name in FAULTS]
-            cases = cases if traffic.LONG else chance.sample(cases, 3)
+            cases = cases if traffic.LONG else chance.sample(cases, ROUNDS or 2)
             for kind, call, at, name in cases:
                 with self.subTest(kind=kind, call=call, fault=name, at=at):
                     fired = steering.fired

@@ -24,9 +24,9 @@ steering = disk_steering.Steering(first=f"while [ -e {HOLD} ]; do sleep 0.02; do
 import traffic  # noqa: E402  (the programs had to be known first)
 from traffic import vault_fixture  # noqa: E402
 
-ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "500" if traffic.LONG else "4"))
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "500" if traffic.LONG else "3"))
 SEED = int(os.environ.get("CARDVAULT_SEED", "1"))
-LOAD_S = 10 if traffic.LONG else 3
+LOAD_S = 10 if traffic.LONG else 2
 AUDIT = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
 
 

@@ -64,8 +64,10 @@ class Asker:
 
 
 class TokenChange(unittest.TestCase):
+    rounds = ROUNDS
+
     def setUp(self):
-        print(f"seed {SEED}, {ROUNDS} rounds", flush=True)
+        print(f"seed {SEED}, {self.rounds} rounds", flush=True)
         self.chance = random.Random(SEED)
         self.vault = vault_fixture.shared(SETTINGS)
         with open(self.vault.path("pin"), encoding="ascii") as file:
