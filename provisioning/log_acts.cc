@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <thread>
 
 #include "provisioning/auditor/audit_options.h"
-#include "provisioning/auditor/published_log.h"
 #include "provisioning/stated_facts.h"
 
 namespace cardvault::provisioning {
 namespace {
-
-constexpr auto kPublishing = std::chrono::seconds(5);
-constexpr auto kPause = std::chrono::milliseconds(50);
 
 base::SecretBuffer read_pan(const Context& context) {
   const base::SecretText line = read_line(context, "card number");
@@ -31,9 +25,11 @@ void warn_of_missing(const Context& context, const std::string& key) {
 std::uint64_t take_names(const Context& context, const wire::AdminAnswer& answer,
                          auditor::FindOptions& find) {
   std::uint64_t events = 0;
+  const bool own_log = find.folder.empty();
   for (const auto& row : answer.rows) {
     if (row.size() != 2) continue;
     const std::string& value = row[1];
+    if (row[0] == "closed" && own_log) find.also.push_back(value);
     if (row[0] == "fingerprint") find.query.fingerprints.push_back(value);
     if (row[0] == "customer") find.query.customers.push_back(value);
     if (row[0] == "missing") warn_of_missing(context, value);
@@ -42,23 +38,6 @@ std::uint64_t take_names(const Context& context, const wire::AdminAnswer& answer
     if (row[0] == "events") std::from_chars(value.data(), value.data() + value.size(), events);
   }
   return events;
-}
-
-// What happened before the question is published within a second.
-void await_publication(const auditor::Terminal& terminal, const auditor::FindOptions& find,
-                       std::uint64_t events) {
-  const auditor::PublishedLog log(find.folder, find.also);
-  const auto key = log.key(find.key);
-  const auto end = std::chrono::steady_clock::now() + kPublishing;
-  std::uint64_t published = log.checkpoint(key).size;
-  while (published < events && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(kPause);
-    published = log.checkpoint(key).size;
-  }
-  if (published < events) {
-    terminal.err << "cardvault: the newest " << events - published
-                 << " events are not published yet, and not among these\n";
-  }
 }
 
 }  // namespace
@@ -86,7 +65,7 @@ ExitCode find_events(const Context& context, FindInVault options) {
     throw ToolError(ExitCode::kLocal, "the vault publishes no log: name its folder");
   }
   const auto look = [&](const auditor::Terminal& terminal) {
-    if (own_log) await_publication(terminal, find, events);
+    if (own_log) await_publication(terminal, find.folder, find.also, find.key, events);
     return auditor::find(find, terminal);
   };
   return static_cast<ExitCode>(auditor::guarded(look)(terminal_of(context)));

@@ -79,6 +79,9 @@ void add_evidence(CLI::App& audit, Chosen& chosen) {
   const auto options = std::make_shared<EvidenceOptions>();
   options->report.languages = {"en", "ru", "kk"};
   auditor::add_report_options(evidence, options->report);
+  evidence.add_option("--key", options->report.key,
+                      "an earlier audit.vkey, which then verifies the archive too "
+                      "(default: the vault's newest)");
   evidence.add_option("--custody", options->custody,
                       "a folder with transcripts (default: custody/ beside the vault's data)");
   evidence.add_option("--add", options->files, "a further file, repeatable")->take_all();

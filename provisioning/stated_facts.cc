@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <thread>
 
+#include "provisioning/auditor/published_log.h"
 #include "provisioning/time_text.h"
+#include "vault/audit/proven_log.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -50,15 +53,49 @@ wire::AdminAnswer stated(const Context& context, Backend& backend, const std::st
 wire::AdminAnswer name_log(const Context& context, Backend& backend, const std::string& verb,
                            auditor::ReportOptions& options) {
   auto answer = ask(context, backend, verb, {});
+  const bool own_log = options.folder.empty();
+  std::uint64_t events = 0;
   for (const auto& row : answer.rows) {
     if (row.size() != 2) continue;
-    if (row[0] == "log" && options.folder.empty()) options.folder = row[1];
-    if (row[0] == "key" && options.key.empty()) options.key = row[1];
+    const std::string& value = row[1];
+    if (row[0] == "log" && own_log) options.folder = value;
+    if (row[0] == "closed" && own_log) options.also.push_back(value);
+    if (row[0] == "key" && options.key.empty()) options.key = value;
+    if (row[0] == "events") std::from_chars(value.data(), value.data() + value.size(), events);
   }
   if (answer.ok && options.folder.empty()) {
     throw ToolError(ExitCode::kLocal, "the vault publishes no log: name its folder");
   }
+  if (answer.ok && own_log) {
+    await_publication(terminal_of(context), options.folder, options.also, options.key, events);
+  }
   return answer;
+}
+
+void await_publication(const auditor::Terminal& terminal, const std::string& folder,
+                       const std::vector<std::string>& also, const std::string& key,
+                       std::uint64_t events) {
+  constexpr auto kPublishing = std::chrono::seconds(5);
+  constexpr auto kPause = std::chrono::milliseconds(50);
+  const auditor::PublishedLog log(folder, also);
+  const auto verifier = log.key(key);
+  const auto end = std::chrono::steady_clock::now() + kPublishing;
+  const auto published = [&]() -> std::uint64_t {
+    try {
+      return log.checkpoint(verifier).size;
+    } catch (const audit::NotProven&) {
+      return 0;  // still by the key before: the next one is by this key, if the log is sound
+    }
+  };
+  std::uint64_t size = published();
+  while (size < events && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(kPause);
+    size = published();
+  }
+  if (size < events) {
+    terminal.err << "cardvault: the newest " << events - size
+                 << " events are not published yet, and not among these\n";
+  }
 }
 
 auditor::VaultState state_of(const Context& context, Backend& backend) {

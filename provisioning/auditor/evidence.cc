@@ -1,9 +1,11 @@
 #include "provisioning/auditor/evidence.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/checkpoint.h"
+#include "vault/audit/key_chain.h"
 #include "vault/audit/sha256.h"
 #include "vault/core/text_form.h"
 
@@ -70,18 +72,26 @@ std::string evidence_list(const std::vector<TarFile>& files) {
 }
 
 int verify_evidence(const EvidenceOptions& options, const Terminal& terminal) {
-  const audit::VerifierKey key = parse_key(options.key);
+  std::vector<audit::VerifierKey> keys = {parse_key(options.key)};
+  const std::string vault = keys.front().name();
   auto files = read_tar(read_file(options.archive));
   if (!files || files->empty() || files->front().name != kManifestName) {
     return refuse(terminal, "this is no evidence archive, or it is cut or changed");
   }
   const std::string manifest = std::move(files->front().bytes);
   files->erase(files->begin());
-  const auto note = audit::parse_note(manifest);
-  if (!note || audit::signed_by(*note, key) != audit::Signed::kByKey) {
-    return refuse(terminal, "the manifest is not signed by this key");
+  for (const TarFile& file : *files) {
+    if (!file.name.starts_with(kEndorsedName)) continue;
+    if (auto next = audit::endorsed_key(file.bytes, keys.back())) keys.push_back(std::move(*next));
   }
-  const auto list = listed(note->text, key.name());
+  const auto note = audit::parse_note(manifest);
+  if (!note || std::ranges::none_of(keys, [&](const audit::VerifierKey& key) {
+        return audit::signed_by(*note, key) == audit::Signed::kByKey;
+      })) {
+    return refuse(terminal,
+                  "the manifest is not signed by this key, nor by one that it endorsed in it");
+  }
+  const auto list = listed(note->text, vault);
   if (!list) return refuse(terminal, "what the key signed is no manifest of this vault's evidence");
   if (const std::string found = difference(*list, evidence_list(*files)); !found.empty()) {
     return refuse(terminal, found);
@@ -89,7 +99,7 @@ int verify_evidence(const EvidenceOptions& options, const Terminal& terminal) {
   std::string checkpoints;
   for (const TarFile& file : *files) {
     if (!file.name.starts_with("checkpoints/")) continue;
-    const auto opened = audit::open_checkpoint(file.bytes, key);
+    const auto opened = audit::open_checkpoint(file.bytes, keys);
     // Kept ones may be by a key before this one: the report says what they were checked with.
     if (opened.trust == audit::Trust::kOtherKey && file.name != "checkpoints/current") continue;
     if (opened.trust != audit::Trust::kGood) {
@@ -100,7 +110,7 @@ int verify_evidence(const EvidenceOptions& options, const Terminal& terminal) {
   }
   std::string_view text = note->text;
   text.remove_prefix(text.rfind("time: "));
-  terminal.out << "verified: " << files->size() << " files of " << key.name() << ", signed at "
+  terminal.out << "verified: " << files->size() << " files of " << vault << ", signed at "
                << text.substr(6) << checkpoints;
   for (const TarFile& file : *files) terminal.out << "  " << printable(file.name) << '\n';
   return kVerified;

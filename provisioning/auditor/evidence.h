@@ -18,6 +18,8 @@
 namespace cardvault::auditor {
 
 inline constexpr std::string_view kManifestName = "MANIFEST";
+// With a record's number behind it: an event in which a key of the log endorses the next one.
+inline constexpr const char* kEndorsedName = "keys/endorsed-";
 
 // What the vault is asked to sign: the lines of files.
 [[nodiscard]] std::string evidence_list(const std::vector<TarFile>& files);
@@ -26,9 +28,10 @@ struct EvidenceOptions {
   std::string archive;
   std::string key;  // audit.vkey's path, or its text
 };
-// `evidence verify`: that the key signed the manifest, that each file is the one it lists and none
-// is missing or added, and that checkpoints among them are signed by the key too. Returns the exit
-// code. Throws StartupError: nothing could be read.
+// `evidence verify`: that the key, or one that it handed on to by the events among the files,
+// signed the manifest, that each file is the one it lists and none is missing or added, and that
+// checkpoints among them are signed by such a key too. Returns the exit code. Throws StartupError:
+// nothing could be read.
 [[nodiscard]] int verify_evidence(const EvidenceOptions& options, const Terminal& terminal);
 
 }  // namespace cardvault::auditor

@@ -102,6 +102,7 @@ class Years(unittest.TestCase):
         self.tokenize()
         self.wait_published()
         self.verify(self.audit, "--against", self.vault.path("by-the-first"))
+        self.search_report_and_pack()
         # An anchor of a key that is destroyed is still the log's past.
         self.vault.down()
         subprocess.run(["/usr/bin/python3", os.path.join(vault_fixture.ROOT, "systemd", "set_config.py"),
@@ -112,6 +113,71 @@ class Years(unittest.TestCase):
         self.vault.down()
         subprocess.run(["/usr/bin/python3", os.path.join(vault_fixture.ROOT, "systemd", "set_config.py"),
                         self.vault.dir, "audit.anchor="], check=True)
+
+    def assert_good(self, done):
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def tool(self, *arguments):
+        return self.assert_good(subprocess.run(self.vault.tool_command("audit", *arguments), text=True,
+                                               capture_output=True, timeout=120))
+
+    def newest_key(self, *also):
+        """As the log itself hands it on from the first."""
+        return [line.split()[1].rstrip(",") for line in self.verify(self.audit, *also).splitlines()
+                if "endorsed in record" in line][-1]
+
+    def search_report_and_pack(self, token=None):
+        """With the first key and the newest, where the vault is and elsewhere."""
+        also = () if not token else ("--also", self.vault.path("worm"))
+        first, newest = self.vault.path("audit.vkey"), self.newest_key(*also)
+        out, pack = self.vault.path("made.html"), self.vault.path("made.tar")
+        question = ("--token", token) if token else ("--operation", "key.activate", "--outcome", "ok")
+        asked = ("--format", "json", "--no-index", *question)
+        answers = [self.tool("find", *asked)]
+        for key in (first, newest):
+            answers.append(self.assert_good(auditor("find", self.audit, "--key", key, *asked, *also)))
+            self.assert_good(auditor("report", self.audit, "--key", key, "-o", out, *also))
+        self.assertEqual(len(set(answers)), 1, answers)
+        self.assertGreaterEqual(len(answers[0].splitlines()), 1 if token else 2)
+        self.tool("report", "--vault", "-o", out)
+        self.tool("evidence", "--lang", "en", "-o", pack)
+        self.assert_good(auditor("evidence", "verify", pack, "--key", newest))
+        self.assertEqual(auditor("evidence", "verify", pack, "--key", first).returncode, 1)
+        # By the first key, and with a checkpoint that it signed.
+        self.tool("evidence", "--lang", "en", "--key", first, "--against", self.vault.path("by-the-first"),
+                  "-o", pack)
+        for key in (first, newest):
+            self.assertIn("checkpoints/current", self.assert_good(
+                auditor("evidence", "verify", pack, "--key", key)))
+
+    def closed_months_are_asked_for(self, worm, token):
+        """Where the vault knows their folder it is searched without being named, and collectors get them."""
+        without = auditor("find", self.audit, "--key", self.newest_key("--also", worm), "--token", token,
+                          "--no-index")
+        self.assertNotEqual(without.returncode, 0, without.stdout)
+        self.assertIn("--also", without.stderr)
+        self.vault.down()
+        subprocess.run(["/usr/bin/python3", os.path.join(vault_fixture.ROOT, "systemd", "set_config.py"),
+                        self.vault.dir, f'audit.closed=["{worm}"]'], check=True)
+        self.confirming(self.vault.up)
+        self.search_report_and_pack(token)
+        copy, at = self.vault.path("copy"), self.vault.path
+        self.assert_good(auditor("mirror", self.vault.url("auditor"), copy, "--key", at("audit.vkey"),
+                                 "--cert", at("auditor.pem"), "--cert-key", at("auditor.key"),
+                                 "--ca", at("ca.pem")))
+        self.verify(copy)
+        for month in os.listdir(os.path.join(worm, "segment")):
+            self.verify(os.path.join(copy, "segment", month), "--also", copy)
+            for name in ("checkpoint", "manifest"):
+                with open(os.path.join(copy, "segment", month, name), "rb") as copied, \
+                        open(os.path.join(worm, "segment", month, name), "rb") as moved:
+                    self.assertEqual(copied.read(), moved.read())
+        # Not mounted: an outage, and no alarm.
+        os.rename(worm, worm + "-away")
+        answer = self.vault.request("auditor", "GET", "/v1/audit/tile/entries/000")
+        self.assertEqual((answer.status, answer.code), (503, "store_failed"))
+        os.rename(worm + "-away", worm)
 
     def test_2_months_are_closed_and_moved_away(self):
         worm = self.vault.path("worm")
@@ -158,6 +224,7 @@ class Years(unittest.TestCase):
         self.assertEqual(proof.returncode, 0, proof.stderr)
         answer = self.vault.request("processor", "POST", "/v1/detokenize", {"token": token, "purpose": "payment"})
         self.assertEqual(answer.status, 200, answer)
+        self.closed_months_are_asked_for(worm, token)
         none = auditor("month", self.audit, "2030-03")
         self.assertEqual(none.returncode, 2, none.stderr)
         self.assertIn("no closed month 2030-03", none.stderr)

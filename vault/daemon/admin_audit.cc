@@ -75,6 +75,9 @@ wire::AdminAnswer AdminService::audit_names(const Call& call) {
   if (auto ok = record(done); !ok) return failed(ok.error());
   if (call.request.verb != "audit.fingerprint") {
     answer.rows.push_back({"log", vault_.config().audit.dir});
+    for (const std::string& folder : vault_.config().audit.closed) {
+      answer.rows.push_back({"closed", folder});
+    }
     answer.rows.push_back({"key", key->text()});
     answer.rows.push_back({"events", std::to_string(vault_.store().next_seq())});
   }

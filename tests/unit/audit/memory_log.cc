@@ -66,9 +66,9 @@ ReadFile MemoryFiles::reader() {
   return [this](const std::string& path) { return read(path); };
 }
 
-std::string event_line(std::uint64_t i) {
+std::string event_line(std::uint64_t i, std::int64_t minutes) {
   core::Event event;
-  event.time_ms = 1'795'000'000'000 + static_cast<std::int64_t>(i) * 60'000;
+  event.time_ms = 1'795'000'000'000 + static_cast<std::int64_t>(i) * minutes * 60'000;
   event.actor = "client:web";
   event.operation = i % 3 == 0 ? "tokenize" : "detokenize";
   event.resource = "tok_" + std::to_string(1'000'000 + i);
@@ -79,9 +79,9 @@ std::string event_line(std::uint64_t i) {
   return line;
 }
 
-std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to) {
+std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to, std::int64_t minutes) {
   std::vector<std::string> lines;
-  for (std::uint64_t i = from; i < to; ++i) lines.push_back(event_line(i));
+  for (std::uint64_t i = from; i < to; ++i) lines.push_back(event_line(i, minutes));
   return lines;
 }
 

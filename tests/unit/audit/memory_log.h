@@ -40,9 +40,11 @@ class MemoryFiles final : public LogFiles {
   int until_failure_ = -1, steps_ = 0;
 };
 
-// An event of the log, as the vault writes it: number i, a minute after the one before.
-[[nodiscard]] std::string event_line(std::uint64_t i);
-[[nodiscard]] std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to);
+// An event of the log, as the vault writes it: number i, so many minutes after the one before, from
+// 18 November 2026, 11:06:40 on.
+[[nodiscard]] std::string event_line(std::uint64_t i, std::int64_t minutes = 1);
+[[nodiscard]] std::vector<std::string> event_lines(std::uint64_t from, std::uint64_t to,
+                                                   std::int64_t minutes = 1);
 
 struct TestKey {
   fakes::FakeCrypto crypto;

@@ -9,18 +9,19 @@
 namespace cardvault::audit {
 namespace {
 
-// A log with months: from 18 November 2026 on, an event a minute.
+// A log with months: an event an hour.
 struct MirrorOfMonths : testing::Test {
   MirrorReport update(const ReadFile& remote) {
     auto report = update_mirror(remote, copy, keys, {});
     EXPECT_TRUE(report) << report.error().operation;
     return report ? *report : MirrorReport{};
   }
-  static constexpr std::uint64_t kDecember = 18'054, kFebruary = 107'334;
+  static constexpr std::uint64_t kDecember = 301, kFebruary = 1789;
+  static constexpr std::int64_t kMinutes = 60;
   void publish_to(std::uint64_t size) {
     while (writer.size() < size) {
-      ASSERT_TRUE(months.publish(
-          event_lines(writer.size(), std::min<std::uint64_t>(size, writer.size() + 9000))));
+      ASSERT_TRUE(months.publish(event_lines(
+          writer.size(), std::min<std::uint64_t>(size, writer.size() + 100), kMinutes)));
     }
   }
   void expect_same_notes() const {
@@ -85,8 +86,8 @@ TEST_F(MirrorOfMonths, AlarmsOnNotesThatAreNotTheLogs) {
   const std::string december = "segment/2026-12/checkpoint";
   MemoryFiles fork_disk;
   LogWriter fork(fork_disk, {key.key}, key.sign);
-  auto lines = event_lines(0, parse_checkpoint_text(disk.files[december])->size);
-  lines[17] = event_line(18);
+  auto lines = event_lines(0, parse_checkpoint_text(disk.files[december])->size, kMinutes);
+  lines[17] = event_line(18, kMinutes);
   ASSERT_TRUE(fork.publish(lines));
   struct Case {
     std::string path;
@@ -102,7 +103,7 @@ TEST_F(MirrorOfMonths, AlarmsOnNotesThatAreNotTheLogs) {
   const std::vector<Case> cases = {
       {december, std::nullopt, "missing"},
       {december, "nothing signed", "forged signature"},
-      {december, changed(december, "\n62", "\n63"), "forged signature"},
+      {december, changed(december, "\n1045\n", "\n1046\n"), "forged signature"},
       {december, disk.files["segment/2026-11/checkpoint"], "malformed"},
       {december, fork.checkpoint(), "rolled back"},
       {manifest, std::nullopt, "missing"},
@@ -134,7 +135,7 @@ TEST_F(MirrorOfMonths, LeavesOutWhatItCantJudge) {
   TestKey unknown;
   MemoryFiles other_disk;
   LogWriter other(other_disk, {unknown.key}, unknown.sign);
-  ASSERT_TRUE(other.publish(event_lines(0, kDecember)));
+  ASSERT_TRUE(other.publish(event_lines(0, kDecember, kMinutes)));
   const std::string checkpoint = disk.files["checkpoint"];
   publish_to(kFebruary + 10);
   // A month that was closed after the checkpoint was read.

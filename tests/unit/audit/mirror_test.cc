@@ -77,7 +77,7 @@ TEST_F(Mirror, AsksForNothingTwice) {
 TEST_F(Mirror, OutlivesEveryFailureOfItsDisk) {
   static_cast<void>(update());
   const int steps = copy.steps();
-  for (int step = 0; step < steps; step += step < steps - 20 ? 37 : 1) {
+  for (int step = 0; step < steps; step += step < steps - 12 ? 97 : 1) {
     SCOPED_TRACE(step);
     copy.files.clear();
     copy.fail_at(step);
