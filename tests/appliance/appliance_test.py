@@ -43,6 +43,14 @@ class Appliance(VaultMachine):
             self.assertEqual(self.machine.show(unit, "ActiveState"), "active", unit)
         self.assertNotIn("\nerror", "\n" + self.machine.run("cardvault", "doctor", check=False).stdout)
 
+    def test_its_custodians_made_it(self):
+        said = self.machine.run("cardvault", "custodian", "list").stdout
+        for name in ("anna", "bolat", "carol", "dana", "erik"):
+            self.assertIn(name, said)
+        refused = self.machine.run("cardvault", "client", "change", "web", "--permissions", "tokenize,detokenize",
+                                   check=False)
+        self.assertEqual(refused.returncode, 5, refused.stderr)  # not by an operator alone
+
     def test_each_process_is_another_account_without_a_capability(self):
         accounts = set()
         for unit in ["cardvaultd.service"] + GATES:

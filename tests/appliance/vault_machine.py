@@ -8,11 +8,13 @@ import re
 import shutil
 import socket
 import ssl
+import tempfile
 import threading
 import time
 import unittest
 
 import machine as machines
+from custodians import Custodians
 from machine import inside, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,8 +48,10 @@ class VaultMachine(unittest.TestCase):
         run("bash", os.path.join(SYSTEMD, "demo-certificates.sh"), cls.certificates, *PORTS, "--", *PORTS, "stranger")
         cls.install(cls.package)
         m = cls.machine
-        m.prepare("cardvault", "init", "--dir", "/var/lib/cardvault", "--config-dir", "/etc/cardvault", "--run-dir", "/run/cardvault",
-                  "--admin", "0=root")
+        table = tempfile.mkdtemp(prefix="cardvault-table-")
+        cls.addClassCleanup(shutil.rmtree, table)
+        cls.custodians = Custodians(m, table)
+        cls.custodians.hold()
         for name in ("ca.pem", "crl.pem"):
             shutil.copy(os.path.join(cls.certificates, name), m.path("/etc/cardvault/" + name))
         for gate in PORTS:
@@ -62,8 +66,8 @@ class VaultMachine(unittest.TestCase):
         m.run("cardvault", "bin", "import", "/root/bins.csv")
         for name, permissions in (("web", "tokenize,cards.read,cards.manage,otp.seal,otp.verify"),
                                   ("processor", "detokenize"), ("auditor", "audit.read,metrics.read")):
-            m.run("cardvault", "client", "add", name, "--cert", f"/root/{name}.pem", "--permissions", permissions,
-                  *(["--purposes", "payment"] if name == "processor" else []))
+            cls.custodians.approved("client", "add", name, "--cert", f"/root/{name}.pem", "--permissions", permissions,
+                                    *(["--purposes", "payment"] if name == "processor" else []))
 
     @classmethod
     def boot(cls):

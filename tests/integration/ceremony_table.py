@@ -107,6 +107,10 @@ class Table:
             run("pkcs11-tool", "--module", SOFTHSM, "--token-label", name, "--login", "--pin", CARD_PIN,
                 "--keypairgen", "--key-type", "EC:prime256v1", "--id", "01", "--label", "sign")
 
+    def terminal_program(self):
+        """What a sitting runs."""
+        return [program("cardvault")]
+
     def tool(self, *arguments, secret=None, **more):
         """Runs the tool without a terminal; `secret` goes to --passphrase-fd."""
         command = [program("cardvault"), *arguments]
@@ -221,7 +225,7 @@ class Sitting:
         self.text = ""
         self._typing = None
         self._shown = None
-        command = [program("cardvault"), *arguments]
+        command = [*table.terminal_program(), *arguments]
         if stderr:
             command = ["/bin/sh", "-c", 'exec "$@" 2>"$0"', stderr, *command]
         self.child = pexpect.spawn(command[0], command[1:], env=table.env, timeout=120, encoding="utf-8",
