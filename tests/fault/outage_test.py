@@ -213,19 +213,43 @@ class Outages(unittest.TestCase):
 
     # --- processes ---
 
-    def test_a_second_daemon_is_refused(self):
-        vault = self.vault
+    def start_daemon(self):
+        """Another cardvaultd on this vault's folder, which must end by itself."""
         become = []
         if os.geteuid() == 0:
             become = ["setpriv", f"--reuid={FIRST_UID}", f"--regid={FIRST_UID}", "--clear-groups"]
+        return subprocess.run([*become, os.path.join(PROGRAMS, "cardvaultd"), "--config",
+                               self.vault.path("vault.toml")], capture_output=True, text=True, timeout=30)
+
+    def test_a_second_daemon_is_refused(self):
+        vault = self.vault
         pid = vault.daemon_pid
-        second = subprocess.run([*become, os.path.join(PROGRAMS, "cardvaultd"), "--config",
-                                 vault.path("vault.toml")], capture_output=True, text=True, timeout=30)
+        second = self.start_daemon()
         self.assertEqual(second.returncode, 1, second.stderr)
         self.assertIn(f"process {pid} already has the vault", second.stderr)
         self.assertEqual(vault.daemon_pid, pid)
         self.assertEqual(self.tokenize().status, 200)
         self.assertEqual(vault.tool("status").returncode, 0)
+
+    def test_a_newer_database_is_refused_and_left_as_it_is(self):
+        token = self.tokenize().json()["token"]
+        self.vault.down()
+        for name in ("vault.db", "reveal.db"):
+            path = self.vault.path("data", name)
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                version = database.execute("PRAGMA user_version").fetchone()[0]
+                database.execute("PRAGMA user_version=99")
+            with open(path, "rb") as file:
+                newer = file.read()
+            done = self.start_daemon()
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertRegex(done.stderr, f"{name}.*version 99.*install the newer cardvault")
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(), newer)
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                database.execute(f"PRAGMA user_version={version}")
+        self.vault.up()
+        self.assertEqual(self.reveal(token).status, 200)
 
     def test_what_dies_is_started_again(self):
         vault = self.vault
