@@ -19,10 +19,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "integration"))
+import publication  # noqa: E402
 import vault_fixture  # noqa: E402
 
 PROGRAMS = os.environ.get("CARDVAULT_BENCH_PROGRAMS", os.path.join(ROOT, "build/release/tests/bench"))
@@ -77,6 +79,8 @@ TARGETS = [
     ("otp seal p50, 1 connection, in syncs", ("otp_seal", 1, 1), "syncs", "<=", 4),
     ("otp verify p50, 1 connection, in syncs", ("otp_verify", 1, 1), "syncs", "<=", 3),
     ("new mTLS connections/s", ("handshake", 16, 1), "ops_per_s", ">=", 1000),
+    ("covered by a checkpoint, at rest, p99 (us)", ("covered_at_rest", 1, 1), "p99_us", "<=", 1_000_000),
+    ("covered by a checkpoint, under load, p99 (us)", ("covered", 64, 1), "p99_us", "<=", 1_000_000),
     ("gate memory per idle connection (bytes)", ("idle", None, 1), "gate_bytes", "<=", 30000),
 ]
 
@@ -185,9 +189,28 @@ class Bench:
             self.add(f"{name}_open", self.load(name, connections, batch, "--rate", rate, *self.watched()), rates[name])
         say("new connections")
         self.add("handshake", self.load("handshake", 16, 1, *self.watched()))
+        self.covered()
         self.idle(1000 if self.quick else 10000)
         if not self.quick:
             self.timing()
+
+    def covered(self):
+        """How long after an event's time the first checkpoint with it was there for a reader."""
+        for name, connections in (("covered_at_rest", 1), ("covered", 64)):
+            say(f"how late checkpoints cover events, {name}")
+            with publication.Watch(self.vault.path("audit")) as seen:
+                if connections == 1:
+                    for number in range(8 if self.quick else 60):
+                        self.vault.request("web", "GET", f"/v1/tokens/tok_{number:026d}")
+                        time.sleep(0.37)  # out of step with the publisher's second
+                else:
+                    self.load("tokenize", connections)
+                    self.load("detokenize", connections)
+                time.sleep(2)
+            lags = seen.lags()
+            self.rows.append(row(name, connections, 1, p50_us=round(1e6 * lags[len(lags) // 2]),
+                                 p99_us=round(1e6 * lags[len(lags) * 99 // 100]),
+                                 events=len(lags), longest_us=round(1e6 * lags[-1])))
 
     def idle(self, connections):
         say(f"{connections} idle connections")
@@ -249,6 +272,9 @@ class Bench:
             met = value >= bound if sense == ">=" else value <= bound
             shown = f"{value:.2f}" if bound < 100 else f"{value:.0f}"
             print(f"{what:<42}{shown:>9}   target {sense} {bound:<7}{'' if met else ' MISSED'}")
+        for name, connections in (("covered_at_rest", 1), ("covered", 64)):
+            found = self.find(name, connections, 1)
+            print(f"{name}: {found['events']} events, the last to be covered after {found['longest_us'] / 1e6:.2f} s")
         for found in self.verified:
             rate = found["events_per_cpu_s"]
             print(f"verifying a log of {found['events']} events, {found['threads']} threads: "
