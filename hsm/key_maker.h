@@ -34,6 +34,15 @@ struct NewToken {
 [[nodiscard]] base::Result<std::string> init_token(const TokenConfig& config,
                                                    const NewToken& token);
 
+enum class TokenUser : std::uint8_t { kSecurityOfficer, kUser };
+
+// C_SetPIN on the token of `config.token_uri`, whose pin-source is not read. kHsmPinRefused when
+// `before` is not its PIN. Throws StartupError as Module does. REQUIRES a token that nobody else
+// has open: SoftHSM rewrites its files (trap 1).
+[[nodiscard]] base::Result<void> change_pin(const TokenConfig& config, TokenUser who,
+                                            const base::SecretText& before,
+                                            const base::SecretText& after);
+
 // softhsm2.conf(5) for tokens below `token_dir`.
 [[nodiscard]] std::string softhsm_conf_text(const std::string& token_dir);
 

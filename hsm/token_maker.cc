@@ -8,6 +8,7 @@
 #include "hsm/error.h"
 #include "hsm/key_maker.h"
 #include "hsm/module.h"
+#include "hsm/token_uri.h"
 #include "vault/base/check.h"
 
 namespace cardvault::hsm {
@@ -72,6 +73,24 @@ base::SecretText random_pin() {
   CARDVAULT_CHECK(::getrandom(random.data(), random.size(), 0) == ssize_t(random.size()));
   for (std::uint8_t& byte : random) byte = static_cast<std::uint8_t>(kAlphabet[byte % 32]);
   return base::SecretText(base::as_text(random));
+}
+
+base::Result<void> change_pin(const TokenConfig& config, TokenUser who,
+                              const base::SecretText& before, const base::SecretText& after) {
+  Module module(config);
+  if (auto ready = module.initialize(); !ready) return std::unexpected(ready.error());
+  const auto slot = module.find_token(parse_token_uri(config.token_uri));
+  if (!slot) return std::unexpected(slot.error());
+  auto session = Session::open(module, *slot, true);
+  if (!session) return std::unexpected(session.error());
+  CK_RV rv = module.fn()->C_Login(session->handle(), who == TokenUser::kUser ? CKU_USER : CKU_SO,
+                                  pin_bytes(before), before.size());
+  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_Login", rv);
+  rv = module.fn()->C_SetPIN(session->handle(), pin_bytes(before), before.size(), pin_bytes(after),
+                             after.size());
+  static_cast<void>(module.fn()->C_Logout(session->handle()));
+  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_SetPIN", rv);
+  return {};
 }
 
 std::string softhsm_conf_text(const std::string& token_dir) {

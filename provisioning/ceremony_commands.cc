@@ -7,6 +7,7 @@
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/commands.h"
 #include "provisioning/custodian_register.h"
+#include "provisioning/secret_renewal.h"
 #include "provisioning/unseal_acts.h"
 
 namespace cardvault::provisioning {
@@ -101,6 +102,17 @@ void add_share(CLI::App& app, Chosen& chosen) {
   add("list", "whose shares there are, and when each was last proven", list_shares);
   add("drill", "prove that a share is still good, without rebuilding anything", drill_share);
   add_reshare(share, chosen);
+
+  CLI::App& renew = command(
+      share, "renew", "new PINs and a new backup key, for the custodians of a new plan",
+      "  cardvault share renew plan-without-anna.toml\n"
+      "The vault is stopped, or sealed, meanwhile. The plan names the same token; custodians and\n"
+      "thresholds may differ. Broken off, the same command goes on or begins anew.");
+  const auto plan = std::make_shared<std::string>();
+  renew.add_option("FILE", *plan, "the new plan, reviewed by everybody in it")->required();
+  renew.callback([&chosen, plan] {
+    chosen = [plan](const Context& context) { return renew_secrets(context, *plan); };
+  });
 
   CLI::App& leave = command(share, "leave", "record that a custodian left; what to do then",
                             "  cardvault share leave anna --transcript transcript.1");

@@ -64,6 +64,11 @@ ExitCode finish(const Context& context, TokenChange& change, const TokenChangeNo
 std::string finish_earlier(const Context& context, TokenChange& change) {
   const auto left = change.unfinished();
   if (!left) return "";
+  if (left->verb != "make" && left->verb != "destroy") {
+    throw ToolError(
+        ExitCode::kRefused,
+        "a renewal of the token's PINs was broken off: `cardvault share renew` ends it");
+  }
   context.err << "cardvault: going on with what was broken off: "
               << (left->verb == "make" ? "making " : "destroying ") << left->label << '\n';
   return finish(context, change, *left) == ExitCode::kDone ? left->label : "";

@@ -8,7 +8,7 @@ namespace cardvault::provisioning {
 
 // What a change does, for whoever has to finish it.
 struct TokenChangeNote {
-  std::string verb;  // "make", "destroy"
+  std::string verb;  // "make", "destroy", "renew"
   std::string label;
   std::string kind, kcv, kcv_kind;  // of a key that was made, as KeyReport
 };

@@ -15,19 +15,29 @@ class Checker {
   Checker(const Transcript& transcript, const Plan& plan) : t_(transcript), plan_(plan) {}
 
   std::vector<Check> run() {
+    const bool renewal = t_.head.kind == "renewal";
     const bool reshare = t_.head.kind == "reshare";
     check_order();
     if (!reshare) {
       for (const PlanCustodian& one : plan_.custodians) check_plan_signature(one.custodian);
+    }
+    if (!reshare && !renewal) {
       check_token();
       for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
         check_key(core::key_label({purpose, 1}));
       }
     }
     check_shares();
-    if (reshare) check_rebuilt();
+    if (reshare) check_rebuilt(t_.last("begin") == nullptr ? "" : t_.last("begin")->get("secret"));
+    if (renewal) {
+      for (const auto& [secret, threshold] : plan_.thresholds) {
+        check_rebuilt(std::string(secret_name(secret)));
+      }
+      say(t_.last("pins-changed") != nullptr, "the token's PINs were changed",
+          "the token's PINs were not changed");
+    }
     say(t_.last("end") != nullptr, "it came to its end", "it has no end: it was broken off");
-    check_final_signatures(reshare);
+    check_final_signatures(reshare || renewal);
     return std::move(out_);
   }
 
@@ -103,19 +113,20 @@ class Checker {
     }
   }
 
-  // Of a reshare: enough custodians brought good shares, and the split they came from is void.
-  void check_rebuilt() {
-    const Entry* begin = t_.last("begin");
-    const std::string secret = begin == nullptr ? "" : begin->get("secret");
+  // Of a reshare, and a renewal: enough custodians brought good shares, and the split they came
+  // from is void.
+  void check_rebuilt(const std::string& secret) {
     std::set<std::string> indices;
-    std::string generation;
+    std::string generation, threshold;
     for (const Entry& entry : t_.entries) {
       if (entry.verb != "share-entered" || entry.get("secret") != secret) continue;
       indices.insert(entry.get("index"));
       generation = entry.get("generation");
+      threshold = entry.get("threshold");  // of the split they are of
     }
     const auto name = parse_secret_name(secret);
-    const bool enough = name && plan_.has(*name) && indices.size() >= plan_.thresholds.at(*name);
+    const auto needed = parse_number(threshold, 255);
+    const bool enough = name && plan_.has(*name) && needed && indices.size() >= *needed;
     say(enough, std::to_string(indices.size()) + " custodians brought shares of " + secret,
         "too few custodians brought shares of \"" + secret + "\"");
     const Entry* gone = t_.last("split-void", "secret", secret);
@@ -123,7 +134,8 @@ class Checker {
         "the split they came from is void", "the split they came from was not made void");
   }
 
-  void check_final_signatures(bool reshare) {
+  // The token signs a ceremony's only: where it is made.
+  void check_final_signatures(bool custodians_alone) {
     const std::string message = transcript_message(t_.body);
     const auto check = [&](const std::string& name, const core::SigningPublicKey& key) {
       const auto found = std::ranges::find(t_.signatures, name, &Signed::by);
@@ -132,7 +144,7 @@ class Checker {
           name + (there ? "'s signature is not under this transcript: it was changed"
                         : " did not sign the transcript"));
     };
-    if (!reshare) {
+    if (!custodians_alone) {
       const Entry* entry = t_.last("audit-key");
       const auto key = entry == nullptr ? std::nullopt : parse_public_key(entry->get("key"));
       if (key) {
@@ -142,7 +154,7 @@ class Checker {
       }
     }
     for (const PlanCustodian& one : plan_.custodians) check(one.custodian.name, one.custodian.key);
-    const std::size_t known = plan_.custodians.size() + (reshare ? 0 : 1);
+    const std::size_t known = plan_.custodians.size() + (custodians_alone ? 0 : 1);
     say(t_.signatures.size() == known, "nobody else signed it",
         "it has signatures of others, or twice, or too few");
   }

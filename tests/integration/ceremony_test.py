@@ -508,6 +508,106 @@ class Later(Ceremonies):
             self.assertEqual(drill.run(), 0, drill.text)
 
 
+class Renewal(Ceremonies):
+    """Anna leaves; the other four get new PINs and a new backup key on the same token."""
+
+    def setUp(self):
+        super().setUp()
+        self.vault = self.table(read_back=False, cards=(), media=("bolat",))
+        self.papers = self.hold(self.vault).papers
+        self.config = os.path.join(self.vault.dir, "vault.toml")
+        self.old_pin = self.pin()
+        self.assertEqual(self.tool("share", "leave", "anna", "--transcript", self.transcript(self.vault)).returncode, 1)
+        self.assertIn("anna left on", self.tool("doctor").stdout)
+        self.plan = os.path.join(self.top, "plan-2.toml")
+        text = self.read(self.vault.plan)
+        begin = text.index('\n[[custodian]]\nname = "anna"')
+        with open(self.plan, "w", encoding="utf-8") as file:
+            file.write(text[:begin] + text[text.index("\n[[custodian]]", begin + 1):])
+
+    def tool(self, *arguments):
+        return self.vault.tool("--config", self.config, *arguments)
+
+    def pin(self):
+        return self.read(os.path.join(self.vault.dir, "pin")).strip()
+
+    def renewal(self, plan=None, entering=None):
+        sitting = Sitting(self.vault, "--config", self.config, "share", "renew", plan or self.plan)
+        sitting.entering = [self.papers[name, secret] for secret in ("so-pin", "user-pin", "backup-key")
+                            for name in ("carol", "dana", "erik")] if entering is None else entering
+        return sitting
+
+    def opens(self, pin):
+        """Whether the token opens with a PIN; looked at on a copy."""
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(os.path.join(self.vault.dir, "token"), f"{folder}/token")
+            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
+                conf.write(f"directories.tokendir = {folder}/token\n")
+            done = subprocess.run(["pkcs11-tool", "--module", SOFTHSM, "--login", "--pin", pin, "--list-objects"],
+                                  env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, capture_output=True,
+                                  timeout=60, check=False)
+        return done.returncode == 0
+
+    def assert_renewed(self, fresh):
+        second = os.path.join(self.vault.dir, "custody", "transcript.2")
+        done = self.tool("ceremony", "verify", second, "--previous", self.transcript(self.vault))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(set(os.listdir(os.path.join(self.vault.dir, "custody"))),
+                         {"custodians", "left", "transcript.1", "transcript.2", "wrapped-keys"})
+        self.assertFalse(os.path.exists(os.path.join(self.vault.dir, "token.change")))
+        secret = lambda which: combine(self.shares_of(self.vault, fresh, which)[:3])  # noqa: E731
+        self.assertEqual(secret("user-pin").decode(), self.pin())
+        self.assertNotEqual(self.pin(), self.old_pin)
+        self.assertTrue(self.opens(self.pin()))
+        self.assertFalse(self.opens(self.old_pin))
+        wrapped = self.read(os.path.join(self.vault.dir, "custody", "wrapped-keys"))
+        keys = [line for line in wrapped.splitlines() if line.startswith("key: ")]
+        self.assertEqual(len(keys), 6)
+        for line in keys:
+            keywrap.aes_key_unwrap(secret("backup-key"), bytes.fromhex(line.split("bytes=")[1]))
+        found = self.tool("doctor").stdout
+        self.assertNotIn("anna", found)
+        self.assertIn("audit-sign/1", self.tool("key", "list").stdout)
+        drill = Sitting(self.vault, "share", "drill", "--transcript", second)
+        drill.entering = [self.papers["anna", "so-pin"]]
+        self.assertEqual(drill.run(), 1)
+        self.assertIn("that split was made void by a later one", drill.text)
+
+    def test_who_left_is_refused_in_the_new_plan(self):
+        sitting = self.renewal(self.vault.plan)
+        self.assertEqual(sitting.run(), 1, sitting.text)
+        self.assertIn("anna left, and is in the new plan", sitting.text)
+
+    def test_what_who_left_knows_opens_nothing_any_more(self):
+        sitting = self.renewal()
+        self.assertEqual(sitting.run(), 0, sitting.text[-3000:])
+        self.assert_renewed(sitting.papers)
+
+    def test_broken_off_it_changed_nothing_or_is_finished_by_the_same_command(self):
+        sitting = self.renewal()
+        sitting.answers = {"erik, did all this happen": [lambda: sitting.child.kill(signal.SIGKILL) or ""]}
+        with self.assertRaises(Gone):
+            sitting.run()
+        self.assertEqual(self.pin(), self.old_pin)
+        self.assertTrue(self.opens(self.old_pin))
+        self.assertIn("anna left on", self.tool("doctor").stdout)
+        # What has to follow the token can't: it is renewed then, and the rest waits.
+        blocked = os.path.join(self.vault.dir, "custody", "wrapped-keys")
+        os.remove(blocked)
+        os.makedirs(os.path.join(blocked, "full"))
+        sitting = self.renewal()
+        self.assertEqual(sitting.run(), 4, sitting.text[-1000:])
+        self.assertIn("the token is renewed, and this has to follow", sitting.text)
+        shutil.rmtree(blocked)
+        done = self.tool("key", "rotate", "otp-mac")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`cardvault share renew` ends it", done.stderr)
+        last = self.renewal(entering=[])
+        self.assertEqual(last.run(), 0, last.text)
+        self.assertEqual(last.prompts, 0)
+        self.assert_renewed(sitting.papers)
+
+
 def pexpect_eof():
     return ceremony_table.pexpect.EOF
 

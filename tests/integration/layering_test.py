@@ -84,6 +84,8 @@ EXPOSE_FILES = {
     "provisioning/ceremony_token.cc",  # fresh PINs, into the token
     "provisioning/log_acts.cc",        # a card's number and an identifier, from stdin into frames
     "provisioning/restore_stage.cc",   # a rebuilt PIN, into the file that only its reader may open
+    "provisioning/secret_renewal.cc",  # fresh PINs, into shares and onto the token
+    "provisioning/secret_renewal_files.cc",  # the fresh PIN, into the file that only its reader may open
     "provisioning/new_keys.cc",        # fresh PINs, into files that only their reader may open
     "vault/base/secret.h",             # clone()
     "vault/core/card_check.cc",        # PAN and customer of a request, to be checked

@@ -64,9 +64,9 @@ std::string secrets_of(const Transcript& transcript, const std::string& name) {
 }
 
 std::string how_to_replace(const std::string& name) {
-  return "hold a ceremony of a plan without " + name +
-         " for a new token, restore the backup onto it, and destroy the old token and every backup "
-         "under the old backup key";
+  return "`cardvault share renew` with a plan without " + name +
+         " (SoftHSM; for another token hold a ceremony of such a plan, and restore the backup onto "
+         "the new one), then destroy every backup under the old backup key";
 }
 
 }  // namespace cardvault::custody

@@ -4,7 +4,7 @@
 //   cardvault transcript v1
 //   kind: ceremony
 //   vault: 0123456789abcdef
-//   previous: none                     of a reshare: the digest of the transcript before it
+//   previous: none                     of a reshare, a renewal: the digest of the transcript before it
 //   plan: version = 1                  the plan, line by line
 //   entry: 2026-11-22T09:55:30.123Z share-made secret=so-pin generation=1 index=1 …
 //   signed: audit-sign <hex>           over everything before the first "signed"
@@ -24,7 +24,7 @@
 namespace cardvault::custody {
 
 struct TranscriptHead {
-  std::string kind;      // "ceremony", "rehearsal", "reshare"
+  std::string kind;      // "ceremony", "rehearsal", "reshare", "renewal"
   std::string vault;     // 16 hex digits
   std::string previous;  // 64 hex digits; "none"
   std::string plan;      // its text

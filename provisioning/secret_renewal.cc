@@ -1,0 +1,356 @@
+#include "provisioning/secret_renewal.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include "provisioning/backup_custody.h"
+#include "provisioning/backup_key.h"
+#include "provisioning/ceremony_delivery.h"
+#include "provisioning/custody/transcript_check.h"
+#include "provisioning/key_exchange.h"
+#include "provisioning/key_restore_proof.h"
+#include "provisioning/key_token_folder.h"
+#include "provisioning/key_vault_line.h"
+#include "provisioning/locked_memory.h"
+#include "provisioning/private_file.h"
+#include "provisioning/saved_softhsm_conf.h"
+#include "provisioning/secret_renewal_files.h"
+#include "provisioning/socket_backend.h"
+#include "provisioning/token_failure.h"
+#include "vault/custody/left_log.h"
+#include "vault/custody/shamir.h"
+#include "vault/daemon/config.h"
+#include "vault/daemon/key_states.h"
+
+namespace cardvault::provisioning {
+namespace {
+
+namespace fs = std::filesystem;
+using custody::SecretName;
+
+constexpr const char* kAgain =
+    "The token, its PINs and the shares of before are as they were. Shares that were given out "
+    "just "
+    "now open nothing: destroy them, and run the same command again.\n";
+constexpr const char* kNote = "renew";
+
+base::SecretText text_of(const base::SecretBuffer& bytes) {
+  return base::SecretText(base::as_text(bytes));
+}
+
+base::SecretBuffer new_secret(SecretName secret) {
+  base::SecretBuffer out(custody::kSecretBytes);
+  if (secret == SecretName::kBackupKey) {
+    custody::fill_random(out);
+    return out;
+  }
+  const auto pin = hsm::random_pin();
+  const auto bytes = base::as_bytes(pin.expose());
+  return {bytes.begin(), bytes.end()};
+}
+
+void demand_rest(const Context& context, const daemon::Config& config) {
+  const auto line = SocketBackend::connect(config.admin_socket);
+  if (!line) return;
+  const auto status = ask(context, *line, "unseal.status", {});
+  const bool sealed = std::ranges::any_of(
+      status.rows, [](const auto& row) { return row.size() == 2 && row[1] == "sealed"; });
+  if (sealed) return;
+  throw ToolError(ExitCode::kRefused,
+                  config.unseal.custodians
+                      ? "the vault is open, with the PIN that is to be changed: `cardvault seal`"
+                      : "the vault is running, with the PIN that is to be changed: stop it");
+}
+
+// The renewed token is live: the rest takes its place, and the vault's own eyes look at it where
+// they can.
+ExitCode finish(const Context& context, const daemon::Config& config, const RenewalFiles& files,
+                TokenExchange& exchange) {
+  files.put_in_place();
+  if (!config.unseal.custodians) {
+    const auto adopted = ask_apart(context, "key.adopt", {});
+    if (!adopted.ok) {
+      throw ToolError(ExitCode::kRefused, "the token is renewed, and the vault can't use it: " +
+                                              printable(adopted.message));
+    }
+  }
+  exchange.confirm();
+  context.err << "cardvault: the token has new PINs, and its keys a new backup key. Destroy every "
+                 "share of before,\nand every backup made before: it opens with the old shares. "
+                 "Make a new one, and register the custodians\n(cardvault custodian draft) where "
+                 "they are others now.\n";
+  return ExitCode::kDone;
+}
+
+class Renewal {
+ public:
+  Renewal(const daemon::Config& config, const RenewalFiles& files, custody::Plan plan,
+          custody::Terminal& terminal)
+      : config_(config),
+        files_(files),
+        terminal_(terminal),
+        old_text_(custody::read_text_file(files.newest)),
+        old_(custody::parse_transcript(files.newest, old_text_)),
+        old_plan_(custody::parse_plan(files.newest, old_.head.plan)),
+        plan_(std::move(plan)),
+        shares_(old_),
+        desk_(terminal, plan_) {
+    if (!custody::all_good(custody::check_transcript(old_))) {
+      throw ToolError(ExitCode::kRefused,
+                      files.newest + " does not hold: see `cardvault ceremony verify`");
+    }
+    std::vector<SecretName> before, now;
+    for (const auto& [secret, threshold] : old_plan_.thresholds) before.push_back(secret);
+    for (const auto& [secret, threshold] : plan_.thresholds) now.push_back(secret);
+    if (before != now || old_plan_.label != plan_.label || old_plan_.module != plan_.module ||
+        old_plan_.custodians_unseal != plan_.custodians_unseal) {
+      throw ToolError(ExitCode::kUsage,
+                      "the new plan is for another token or other secrets than the one before: "
+                      "only custodians and thresholds may differ");
+    }
+    for (const custody::Left& one : custody::who_left(files.newest, old_)) {
+      if (std::ranges::any_of(plan_.custodians,
+                              [&](const auto& who) { return who.custodian.name == one.name; })) {
+        throw ToolError(ExitCode::kRefused, one.name + " left, and is in the new plan");
+      }
+    }
+  }
+
+  void run(TokenExchange& exchange) {
+    count_broken_splits();
+    fs::remove(files_.draft);
+    auto writer = custody::TranscriptWriter::create(
+        files_.draft,
+        {"renewal", old_.head.vault, custody::hex(custody::sha256(old_text_)), plan_.text});
+    writer.add("begin", {{"operator", login_name()}});
+    for (const custody::PlanCustodian& who : plan_.custodians) sign_plan(writer, who);
+    for (const auto& [secret, threshold] : plan_.thresholds) rebuild(writer, secret);
+    std::vector<custody::Share> shares;
+    for (const auto& [secret, threshold] : plan_.thresholds) split(writer, secret, shares);
+    for (std::size_t i = 0; i < plan_.custodians.size(); ++i) deliver_to(writer, i, shares);
+    renew_copy(writer, exchange.stage());
+    for (const auto& [secret, generation] : generations_) {
+      writer.add("split-void", {{"secret", std::string(custody::secret_name(secret))},
+                                {"generation", std::to_string(generation)},
+                                {"reason", "renewed"}});
+    }
+    writer.add("end", {});
+    for (const custody::PlanCustodian& who : plan_.custodians) sign(writer, who);
+    set_access(files_.draft, 0644, {});
+    files_.begin_pin(text_of(fresh_.at(SecretName::kUserPin)));
+    exchange.exchange({kNote, fs::path(files_.next).filename(), "-", "-", "-"});
+  }
+
+ private:
+  // Of a try that was broken off: its shares are on media and papers, and no other may be called
+  // what they are.
+  void count_broken_splits() {
+    if (!fs::exists(files_.draft)) return;
+    try {
+      const auto broken = custody::TranscriptWriter::resume(files_.draft);
+      const custody::ShareRegister shares(broken.so_far());
+      for (const auto& [secret, threshold] : plan_.thresholds) {
+        broken_splits_[secret] = shares.newest_generation(secret);
+      }
+    } catch (const base::StartupError&) {
+      return;  // it has no whole beginning: nothing was split
+    }
+  }
+
+  [[nodiscard]] std::uint8_t next_split(SecretName secret) const {
+    const auto broken = broken_splits_.find(secret);
+    const unsigned last = std::max(shares_.newest_generation(secret),
+                                   broken == broken_splits_.end() ? 0U : broken->second);
+    if (last == 255) throw ToolError(ExitCode::kLocal, "no more splits can be counted");
+    return static_cast<std::uint8_t>(last + 1);
+  }
+
+  void sign_plan(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
+    const std::string& name = who.custodian.name;
+    terminal_.say("\n== " + name + " signs the new plan\n" +
+                  custody::for_comparison(plan_.digest, "  "));
+    const auto key = desk_.authenticate(who);
+    terminal_.demand_yes(name + ", is it the plan that you reviewed, and do you sign it");
+    const auto signature = key->sign(custody::plan_message(old_.head.vault, plan_.digest));
+    if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
+    writer.add("plan-signed", {{"custodian", name},
+                               {"key", custody::public_key_text(who.custodian.key)},
+                               {"signature", custody::hex(*signature)}});
+  }
+
+  void rebuild(custody::TranscriptWriter& writer, SecretName secret) {
+    Desk desk(terminal_, old_plan_);
+    std::vector<custody::KnownShare> used;
+    terminal_.say("\n== custodians of before bring shares of " +
+                  std::string(custody::secret_name(secret)));
+    before_[secret] = desk.rebuild(shares_, secret, &used);
+    generations_[secret] = used.at(0).label.generation;
+    for (const custody::KnownShare& one : used) {
+      writer.add("share-entered", custody::share_fields(one.label, one.custodian, one.digest));
+    }
+  }
+
+  void split(custody::TranscriptWriter& writer, SecretName secret,
+             std::vector<custody::Share>& out) {
+    fresh_[secret] = new_secret(secret);
+    const auto holders = plan_.holders(secret);
+    custody::ShareLabel label = shares_.current(secret).at(0).label;
+    label.generation = next_split(secret);
+    label.threshold = static_cast<std::uint8_t>(plan_.thresholds.at(secret));
+    label.parts = static_cast<std::uint8_t>(holders.size());
+    for (const custody::KnownShare& one : shares_.current(secret)) {
+      custody::Fields fields = custody::share_fields(one.label, one.custodian, one.digest);
+      writer.add("share-carried", std::move(fields));  // to be made void by name below
+    }
+    for (custody::Share& one : custody::split_secret(fresh_[secret], label)) {
+      const auto& who = plan_.custodians[holders[one.label.index - 1U]].custodian.name;
+      writer.add("share-made", custody::share_fields(one.label, who, custody::share_digest(one)));
+      out.push_back(std::move(one));
+    }
+  }
+
+  void deliver_to(custody::TranscriptWriter& writer, std::size_t number,
+                  const std::vector<custody::Share>& shares) {
+    const custody::PlanCustodian& who = plan_.custodians[number];
+    std::vector<const custody::Share*> theirs;
+    for (const custody::Share& share : shares) {
+      if (plan_.holders(share.label.secret)[share.label.index - 1U] == number) {
+        theirs.push_back(&share);
+      }
+    }
+    if (theirs.empty()) return;
+    const auto files = deliver(terminal_, desk_, who, theirs,
+                               {.read_back = plan_.read_back, .banner = "", .home = files_.folder});
+    for (const custody::Share* share : theirs) {
+      writer.add("share-confirmed",
+                 {{"secret", std::string(custody::secret_name(share->label.secret))},
+                  {"generation", std::to_string(share->label.generation)},
+                  {"index", std::to_string(share->label.index)},
+                  {"custodian", who.custodian.name},
+                  {"by", files.empty() ? "terminal" : "medium"}});
+    }
+  }
+
+  void renew_copy(custody::TranscriptWriter& writer, const std::string& copy) {
+    terminal_.say("\n== a copy of the token gets the new PINs, and its keys are wrapped anew");
+    hsm::TokenConfig config = config_.hsm;
+    config.softhsm_conf = copy + ".conf";
+    create_file(config.softhsm_conf, hsm::softhsm_conf_text(copy), 0600, {});
+    const auto so = text_of(fresh_.at(SecretName::kSoPin));
+    const auto user = text_of(fresh_.at(SecretName::kUserPin));
+    std::vector<hsm::WrappedKey> wrapped;
+    {
+      const SavedSoftHsmConf saved;
+      for (const auto& [who, secret] :
+           {std::pair{hsm::TokenUser::kSecurityOfficer, SecretName::kSoPin},
+            std::pair{hsm::TokenUser::kUser, SecretName::kUserPin}}) {
+        const auto done =
+            hsm::change_pin(config, who, text_of(before_.at(secret)), text_of(fresh_.at(secret)));
+        if (!done) give_up("the token's PINs can't be changed", done.error());
+      }
+      const auto maker = hsm::KeyMaker::open(config, user);
+      if (plan_.has(SecretName::kBackupKey)) wrapped = wrap_all(*maker);
+    }
+    writer.add("pins-changed", {{"label", plan_.label}});
+    if (!plan_.has(SecretName::kBackupKey)) return;
+    const auto& backup_key = fresh_.at(SecretName::kBackupKey);
+    prove_restore(wrapped, backup_key);
+    const std::string text = custody::encode(
+        custody::WrappedKeys{old_.head.vault, next_split(SecretName::kBackupKey), wrapped});
+    files_.begin_wrapped(text);
+    writer.add(
+        "keys-wrapped",
+        {{"keys", std::to_string(wrapped.size())},
+         {"generation", std::to_string(next_split(SecretName::kBackupKey))},
+         {"recipient", custody::public_key_text(backup_recipient(backup_key, old_.head.vault))},
+         {"digest", custody::hex(custody::sha256(text))}});
+  }
+
+  [[nodiscard]] std::vector<hsm::WrappedKey> wrap_all(hsm::KeyMaker& maker) {
+    const auto listed = maker.list();
+    if (!listed) give_up("the token's keys can't be listed", listed.error());
+    std::vector<core::KeyRef> keys;
+    for (const hsm::KeyReport& report : *listed) {
+      const auto key = daemon::parse_key(report.label);
+      if (!key || core::is_signature(key->purpose)) continue;
+      if (!report.extractable) {
+        throw ToolError(ExitCode::kRefused,
+                        report.label +
+                            " can't be wrapped under another backup key, because it was "
+                            "restored: rotate, rewrap and destroy it first");
+      }
+      keys.push_back(*key);
+    }
+    auto wrapped = maker.wrap(keys, fresh_.at(SecretName::kBackupKey));
+    if (!wrapped) give_up("the keys can't be wrapped under the new backup key", wrapped.error());
+    return std::move(*wrapped);
+  }
+
+  void sign(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
+    const std::string& name = who.custodian.name;
+    const custody::Digest body = writer.so_far().body;
+    terminal_.say("\nThe transcript's digest:\n" + custody::for_comparison(body, "  "));
+    const auto key = desk_.authenticate(who);
+    terminal_.demand_yes(name + ", did all this happen before your eyes, and do you sign it");
+    auto signature = key->sign(custody::transcript_message(body));
+    if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
+    writer.add(custody::Signed{name, std::move(*signature)});
+  }
+
+  const daemon::Config& config_;
+  const RenewalFiles& files_;
+  custody::Terminal& terminal_;
+  std::string old_text_;
+  custody::Transcript old_;
+  custody::Plan old_plan_, plan_;
+  custody::ShareRegister shares_;
+  Desk desk_;
+  std::map<SecretName, base::SecretBuffer> before_, fresh_;
+  std::map<SecretName, unsigned> generations_;    // of the splits that become void
+  std::map<SecretName, unsigned> broken_splits_;  // of a try before this one
+};
+
+}  // namespace
+
+ExitCode renew_secrets(const Context& context, const std::string& plan_path) {
+  const daemon::Config config = daemon::read_config(context.config);
+  const std::string token = token_folder(config.hsm);
+  if (token.empty()) {
+    throw ToolError(
+        ExitCode::kRefused,
+        "PINs are renewed on SoftHSM only: hold a ceremony for a new token, and restore "
+        "the backup onto it (docs/ceremony.md)");
+  }
+  const RenewalFiles files(config);
+  demand_rest(context, config);
+  TokenExchange exchange(token);
+  if (const auto& left = exchange.unfinished()) {
+    if (left->verb != kNote) {
+      throw ToolError(ExitCode::kRefused,
+                      "a change of " + left->label +
+                          " was broken off: finish it first, by the key command "
+                          "that began it");
+    }
+    return finish(context, config, files, exchange);
+  }
+  custody::Plan plan = custody::parse_plan(plan_path, custody::read_text_file(plan_path));
+  keep_memory(context.err);
+  custody::Terminal terminal(kAgain);
+  try {
+    Renewal(config, files, std::move(plan), terminal).run(exchange);
+  } catch (const custody::Declined& problem) {
+    exchange.discard();
+    files.forget();
+    throw ToolError(ExitCode::kRefused, std::string(problem.what()) + "\n" + kAgain);
+  } catch (...) {
+    if (!exchange.unfinished()) {
+      exchange.discard();
+      files.forget();
+    }
+    throw;
+  }
+  return finish(context, config, files, exchange);
+}
+
+}  // namespace cardvault::provisioning
