@@ -4,7 +4,7 @@
 //   cardvault transcript v1
 //   kind: ceremony
 //   vault: 0123456789abcdef
-//   previous: none                     of a reshare, a renewal: the digest of the transcript before it
+//   previous: none                     else, of a reshare or renewal: digest of the one before
 //   plan: version = 1                  the plan, line by line
 //   entry: 2026-11-22T09:55:30.123Z share-made secret=so-pin generation=1 index=1 …
 //   signed: audit-sign <hex>           over everything before the first "signed"
