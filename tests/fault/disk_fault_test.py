@@ -83,7 +83,7 @@ class DiskFaults(unittest.TestCase):
             # What is done now and then has its turn in the test of starts: databases are opened there.
             cases = [(kind, call, name) for kind, call in sorted(counts) for name in FAULTS
                      if counts[kind, call] >= OFTEN]
-            cases = cases * 8 if traffic.LONG else ALWAYS + chance.sample(cases, ROUNDS or 1)
+            cases = cases * 8 if traffic.LONG else ALWAYS + chance.sample(cases, min(ROUNDS or 1, len(cases)))
             for kind, call, name in cases:
                 at = chance.randrange(1, min(40, counts[kind, call]) + 1)
                 with self.subTest(kind=kind, call=call, fault=name, at=at):
@@ -116,7 +116,7 @@ class DiskFaults(unittest.TestCase):
             counts = self.seen(self.vault.kill_and_wait)
             cases = [(kind, call, at, name) for (kind, call), count in sorted(counts.items())
                      for at in range(1, min(count, 40) + 1) for name in FAULTS]
-            cases = cases if traffic.LONG else chance.sample(cases, ROUNDS or 2)
+            cases = cases if traffic.LONG else chance.sample(cases, min(ROUNDS or 2, len(cases)))
             for kind, call, at, name in cases:
                 with self.subTest(kind=kind, call=call, fault=name, at=at):
                     fired = steering.fired

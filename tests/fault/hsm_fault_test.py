@@ -112,7 +112,7 @@ class HsmFaults(unittest.TestCase):
 
     def test_codes_that_pass(self):
         pid, before = self.vault.daemon_pid, self.outages()
-        cases, expected, times = self.sample(WORK, 12) + [("C_Sign", 0xb3)], 0, []
+        cases, expected, times = self.sample(WORK, 8) + [("C_Sign", 0xb3)], 0, []
         with self.load() as load:
             for call, rv in cases:
                 hits = self.queue.hits
@@ -128,7 +128,7 @@ class HsmFaults(unittest.TestCase):
 
     def test_codes_while_logging_in(self):
         pid, before = self.vault.daemon_pid, self.outages()
-        cases = [(call, rv) for call, rv in self.sample(LOGIN, 8)
+        cases = [(call, rv) for call, rv in self.sample(LOGIN, 6)
                  if call != "C_Login" or rv not in PIN_REFUSALS]
         times = []
         with self.load() as load:
