@@ -152,9 +152,20 @@ class BadInput(unittest.TestCase):
         for records in SIZES:
             with self.subTest(records=records), tempfile.TemporaryDirectory() as folder:
                 subprocess.run([BENCH, "make", folder, str(records)], timeout=300, check=True)
-                code, found, said = self.verify(os.path.join(folder, "audit"), "--threads", "2",
-                                                key=os.path.join(folder, "audit.vkey"), limit=MEMORY)
+                log, key = os.path.join(folder, "audit"), os.path.join(folder, "audit.vkey")
+                code, found, said = self.verify(log, "--threads", "2", key=key, limit=MEMORY)
                 self.assertEqual((code, found), (0, []), said)
+                page, index = os.path.join(folder, "report.html"), os.path.join(folder, "index")
+                for command in (["report", log, "-o", page],
+                                ["find", log, "--token", "none", "--no-index"],
+                                ["find", log, "--token", "none", "--index", index],
+                                ["find", log, "--outcome", "ok", "--format", "csv"]):
+                    with self.subTest(command=command):
+                        done = subprocess.run(
+                            [AUDIT, *command, "--key", key, "--threads", "2"], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, timeout=120, env={"HOME": folder},
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
+                        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 if __name__ == "__main__":

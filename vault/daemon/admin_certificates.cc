@@ -14,7 +14,6 @@ using core::ClientCertificateRow;
 
 namespace {
 
-constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::uint32_t kMaxDays = 398;
 // The one in use, and the one that takes over from it.
 constexpr std::size_t kAtOnce = 2;
