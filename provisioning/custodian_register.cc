@@ -8,6 +8,7 @@
 #include "vault/custody/custodian_set.h"
 #include "vault/custody/lines.h"
 #include "vault/custody/medium.h"
+#include "vault/daemon/config.h"
 
 namespace cardvault::provisioning {
 
@@ -59,13 +60,42 @@ ExitCode sign_register(const Context& context, const RegisterSigning& options) {
   return ExitCode::kDone;
 }
 
+namespace {
+
+// A backup takes the register from the custodians' papers: its restore asks those who are in it.
+void keep_paper(const Context& context, const std::string& text) {
+  const std::string folder = daemon::read_config(context.config).unseal.custody_dir;
+  if (!std::filesystem::exists(folder)) return;  // no ceremony was held
+  const std::string path = folder + "/custodians";
+  try {
+    std::error_code ignored;
+    std::filesystem::remove(path + ".new", ignored);
+    create_file(path + ".new", text, 0644, {});
+    std::filesystem::rename(path + ".new", path);
+  } catch (const std::exception& problem) {
+    context.out << text;
+    context.err << "cardvault: " << path << " is still the register of before (" << problem.what()
+                << "): put what is printed here in its place, or a restore asks the custodians of "
+                   "before\n";
+  }
+}
+
+}  // namespace
+
 ExitCode register_custodians(const Context& context, const std::string& path) {
   const std::string text = custody::read_text_file(path);
   const auto set = custody::parse_custodian_set(path, text);
   const auto bytes = base::as_bytes(text);
-  return conclude(context, ask(context, *context.open(context), "custodians.register",
-                               {{"digest", custody::hex(custody::sha256(custody::set_body(set)))}},
-                               base::SecretBuffer(bytes.begin(), bytes.end())));
+  auto answer = ask(context, *context.open(context), "custodians.register",
+                    {{"digest", custody::hex(custody::sha256(custody::set_body(set)))}},
+                    base::SecretBuffer(bytes.begin(), bytes.end()));
+  if (!answer.ok) return conclude(context, answer);
+  const std::string registered = answer.rows.at(0).at(0);
+  answer.columns.clear();
+  answer.rows.clear();
+  const ExitCode code = conclude(context, answer);
+  keep_paper(context, registered);
+  return code;
 }
 
 }  // namespace cardvault::provisioning

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -200,6 +201,32 @@ class OfALiveVault(unittest.TestCase):
         finally:
             vault.up()
         self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_z_backups_made_after_another_registration_ask_the_new_custodians(self):
+        people, register = vault.custodians, os.path.join(vault.top, "register")
+        draft = ["custodian", "draft", "--needed", "3", "--out", register]
+        for name in ceremony_table.NAMES[1:]:
+            draft += ["--custodian", f"{name}={people.public_key(name).split(chr(34))[1]}"]
+        vault.tool(*draft)
+        with open(register, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        for name in ceremony_table.NAMES[1:]:
+            done = people.tool("custodian", "sign", register, "--key", people.key(name), "--digest", digest,
+                               secret=people.passphrase(name))
+            self.assertEqual(done.returncode, 0, done.stderr)
+        vault.approved("custodian", "register", register)
+        with open(vault.path("custody", "custodians"), encoding="ascii") as file:
+            text = file.read()
+        self.assertNotIn("anna", text)
+        self.assertIn("signed: audit-sign ", text)
+        path, folder = vault.backup("others.cvb"), vault.new_machine()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        asked = people.tool(*vault.restore_arguments(path, folder))
+        self.assertEqual(asked.returncode, 5, asked.stderr)
+        approvals = people.approve(os.path.join(folder, "restore.action"))  # anna's among them
+        done = people.tool(*vault.restore_arguments(path, folder, "--approvals", *approvals))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no registered custodian's key", done.stderr)
 
     def test_a_vault_without_a_backup_key_says_so(self):
         folder = os.path.join(vault.top, "pilot")

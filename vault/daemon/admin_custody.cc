@@ -100,8 +100,12 @@ wire::AdminAnswer AdminService::custodians_register(const Call& call) {
   };
   if (auto ok = commit(call, decide); !ok) return failed(ok.error());
   if (refused) return refusal(refused->code, refused->text);
-  return success("from now on the vault asks " + std::to_string(set.needed) + " of " +
-                 names_of(set) + " for keys, clients' rights and gates' ceilings");
+  wire::AdminAnswer answer =
+      success("from now on the vault asks " + std::to_string(set.needed) + " of " + names_of(set) +
+              " for keys, clients' rights and gates' ceilings");
+  answer.columns = {"register"};  // with the vault's own signature, for the custodians' papers
+  answer.rows = {{custody::encode(set)}};
+  return answer;
 }
 
 wire::AdminAnswer AdminService::custodians_list(const Call& call) {
