@@ -53,6 +53,7 @@ void allow_sockets(sandbox::SystemCalls& calls, bool tcp) {
       calls.allow_if(SCMP_SYS(socket), 0, kInt, family);
     }
   }
+  // No socket but these: what is connected to are gates, and the syslog socket ([audit] syslog).
   calls.allow({SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept),
                SCMP_SYS(accept4), SCMP_SYS(shutdown), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
                SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt),
