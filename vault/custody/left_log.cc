@@ -32,7 +32,7 @@ void record_left(const std::string& transcript_path, const std::string& name, st
   if (!written) throw base::StartupError(path + ": that " + name + " left can't be recorded there");
 }
 
-std::vector<Left> who_left(const std::string& transcript_path, const Transcript& transcript) {
+std::vector<Left> all_who_left(const std::string& transcript_path, const Transcript& transcript) {
   std::vector<Left> out;
   const std::string file = left_log_path(transcript_path);
   if (!fs::exists(file)) return out;
@@ -44,9 +44,14 @@ std::vector<Left> who_left(const std::string& transcript_path, const Transcript&
         blank == std::string::npos ? std::nullopt : parse_fields(text.substr(blank + 1));
     if (!time || !fields) continue;  // torn
     const std::string name = field(*fields, "custodian");
-    std::string secrets = secrets_of(transcript, name);
-    if (!secrets.empty()) out.push_back({name, *time, std::move(secrets)});
+    out.push_back({name, *time, secrets_of(transcript, name)});
   }
+  return out;
+}
+
+std::vector<Left> who_left(const std::string& transcript_path, const Transcript& transcript) {
+  auto out = all_who_left(transcript_path, transcript);
+  std::erase_if(out, [](const Left& one) { return one.secrets.empty(); });
   return out;
 }
 

@@ -20,8 +20,11 @@ struct Left {
 // Appends one line and syncs it. Throws StartupError.
 void record_left(const std::string& transcript_path, const std::string& name, std::int64_t now_ms);
 
-// Who left and still holds valid shares of this transcript. Torn lines count for nothing. Throws
-// StartupError.
+// Everybody who was recorded as gone; `secrets` is "" where none of this transcript's valid shares
+// are theirs. Torn lines count for nothing. Throws StartupError.
+[[nodiscard]] std::vector<Left> all_who_left(const std::string& transcript_path,
+                                             const Transcript& transcript);
+// Those of them who still hold valid shares.
 [[nodiscard]] std::vector<Left> who_left(const std::string& transcript_path,
                                          const Transcript& transcript);
 

@@ -29,24 +29,42 @@ std::vector<custody::Drill> drills_of(const UnsealConfig& config) {
   return path.empty() ? std::vector<custody::Drill>() : custody::last_drills(path);
 }
 
-void examine_leavers(const std::string& path, Findings& findings) {
+bool is_registered(Vault& vault, const std::string& name) {
+  const auto reader = vault.store().make_reader();
+  if (!reader) return false;
+  const auto set = registered_custodians(**reader);
+  return set && *set &&
+         std::ranges::find((*set)->custodians, name, &custody::Custodian::name) !=
+             (*set)->custodians.end();
+}
+
+void examine_leavers(Vault& vault, const std::string& path, Findings& findings) {
   const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
-  for (const custody::Left& one : custody::who_left(path, transcript)) {
-    findings.push_back({"error",
-                        "custodian " + one.name + " left on " +
-                            base::format_time(one.time_ms).substr(0, 10) +
-                            " and still knows shares of " + one.secrets,
-                        custody::how_to_replace(one.name)});
+  for (const custody::Left& one : custody::all_who_left(path, transcript)) {
+    const std::string who =
+        "custodian " + one.name + " left on " + base::format_time(one.time_ms).substr(0, 10);
+    if (!one.secrets.empty()) {
+      findings.push_back({"error", who + " and still knows shares of " + one.secrets,
+                          custody::how_to_replace(one.name)});
+    }
+    if (is_registered(vault, one.name)) {
+      findings.push_back(
+          {"error", who + " and still approves acts",
+           "`cardvault custodian draft` a register of those who stay, have each sign "
+           "it, and `cardvault custodian register` it with their approvals"});
+    }
   }
 }
 
-void examine_shares(const UnsealConfig& config, std::int64_t now_ms, Findings& findings) {
+void examine_shares(Vault& vault, Findings& findings) {
+  const UnsealConfig& config = vault.config().unseal;
+  const std::int64_t now_ms = vault.clock().now_ms();
   const std::string path = custody::newest_transcript(config.custody_dir);
   if (path.empty()) {
     if (!std::filesystem::exists(config.custody_dir)) return;  // no ceremony was held
     throw base::StartupError(config.custody_dir + ": it has no transcript.N");
   }
-  examine_leavers(path, findings);
+  examine_leavers(vault, path, findings);
   const auto drills = custody::last_drills(path);
   const std::string how = "`cardvault share drill --transcript " + path + "`";
   struct Count {
@@ -114,7 +132,7 @@ Findings examine_custody(Vault& vault) {
         {"note", "after a crash or a reboot the vault stays sealed until custodians come", ""});
   }
   try {
-    examine_shares(config, vault.clock().now_ms(), findings);
+    examine_shares(vault, findings);
   } catch (const base::StartupError& problem) {
     findings.push_back({"error", problem.what(),
                         "put the transcript back from its copy: without it no share can be told "
