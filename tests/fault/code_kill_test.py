@@ -18,7 +18,7 @@ import traffic
 from traffic import vault_fixture
 from vault_fixture import recipient
 
-ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "15"))
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "8"))
 SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
 VICTIMS = ("cardvaultd", "cardvaultd", "cardvaultd", "web")
 THREADS = 6

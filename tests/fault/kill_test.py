@@ -15,7 +15,7 @@ from unittest import mock
 import traffic
 from traffic import vault_fixture
 
-ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "1200" if traffic.LONG else "20"))
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "1200" if traffic.LONG else "12"))
 SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
 VICTIMS = ("cardvaultd", "cardvaultd", "cardvaultd", "web", "processor", "auditor")
 

@@ -24,7 +24,7 @@ from traffic import vault_fixture
 sys.path.insert(0, os.path.join(vault_fixture.ROOT, "tests", "integration"))
 import audit_page  # noqa: E402
 
-ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "15"))
+ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "200" if traffic.LONG else "8"))
 SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
 # What touches files; about 45 of them publish some events that fill a bundle.
 STEPS = "openat,mkdirat,fchmod,fchmodat,write,fsync,syncfs,renameat,unlinkat"
