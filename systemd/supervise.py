@@ -49,15 +49,17 @@ def write_atomically(path, text):
     os.rename(path + ".new", path)
 
 
-def allow_many_files():
-    """10,000 connections need as many descriptors; root without CAP_SYS_RESOURCE can't go higher."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    for limit in (max(hard, MANY_FILES), hard):
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-            return
-        except (ValueError, PermissionError):
-            continue
+def raise_limits():
+    """10,000 connections need as many descriptors, and memory that is locked none of its own. Without
+    CAP_SYS_RESOURCE, as far as it goes."""
+    for kind, wanted in ((resource.RLIMIT_NOFILE, MANY_FILES), (resource.RLIMIT_MEMLOCK, resource.RLIM_INFINITY)):
+        hard = resource.getrlimit(kind)[1]
+        for limit in (wanted if wanted == resource.RLIM_INFINITY else max(hard, wanted), hard):
+            try:
+                resource.setrlimit(kind, (limit, limit))
+                break
+            except (ValueError, PermissionError):
+                continue
 
 
 def run_child(process, supervisor, log_end, notify_path):
@@ -82,7 +84,7 @@ def run_child(process, supervisor, log_end, notify_path):
             environment["LISTEN_FDNAMES"] = ":".join([*process.sockets, *process.stored])
         environment["NOTIFY_SOCKET"] = notify_path
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        allow_many_files()
+        raise_limits()
         os.umask(0o077)
         if os.geteuid() == 0:
             os.setgroups([])

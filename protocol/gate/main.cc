@@ -11,6 +11,7 @@
 #include "vault/base/log.h"
 #include "vault/base/result.h"
 #include "vault/base/wiping_heap.h"
+#include "vault/sandbox/locked_memory.h"
 #include "vault/sandbox/notify_socket.h"
 #include "vault/sandbox/process.h"
 
@@ -27,6 +28,7 @@ void check(const std::string& file) {
 
 void serve(const std::string& file) {
   cardvault::sandbox::harden_process();
+  cardvault::sandbox::lock_memory();
   cardvault::sandbox::open_notify_socket();
   auto config = cardvault::gate::load_config(file);
   // By folders: certificates and lists are replaced by renaming.

@@ -18,6 +18,7 @@
 #include "vault/daemon/open_vault.h"
 #include "vault/daemon/pin_file.h"
 #include "vault/daemon/sealed_vault.h"
+#include "vault/sandbox/locked_memory.h"
 #include "vault/sandbox/notify_socket.h"
 #include "vault/sandbox/process.h"
 
@@ -107,6 +108,7 @@ int run(const std::string& path, const std::vector<std::string>& overrides, bool
   }
   const sigset_t signals = block_signals();
   sandbox::harden_process();
+  sandbox::lock_memory();
   sandbox::open_notify_socket();
   make_log_folder(config.audit.dir);
   confine(config);

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "vault/store/statement.h"
+#include "vault/store/unlocked_map.h"
 
 namespace cardvault::store {
 
@@ -26,6 +27,7 @@ base::Result<std::unique_ptr<Connection>> Connection::open(const std::string& pa
   const int flags =
       (options.access == Access::kWrite ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE;
+  leave_maps_unlocked();
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags, options.vfs);
   std::unique_ptr<Connection> connection(new Connection(db));  // closes even when open failed

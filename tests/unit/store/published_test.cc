@@ -102,9 +102,11 @@ TEST_F(Published, CommitsGoOnWhileEventsAreForgotten) {
       ++added;
     }
   });
-  ASSERT_TRUE(store_->forget_events(400));
+  while (added == 0) std::this_thread::yield();
+  const auto forgotten = store_->forget_events(400);
   stop = true;
   writer.join();
+  ASSERT_TRUE(forgotten);
   const auto lines = log();
   ASSERT_EQ(lines.size(), added);
   EXPECT_EQ(lines.front().seq, 400U);
