@@ -10,8 +10,8 @@ namespace {
 
 class StoreErase : public StoreTest {
  protected:
-  // How many of the needles are in any of the vault's files. A checkpoint moves pages from a WAL to its
-  // database and never back: read in that order, none can be missed on its way.
+  // How many of the needles are in any of the vault's files. A checkpoint moves pages from a WAL to
+  // its database and never back: read in that order, none can be missed on its way.
   [[nodiscard]] std::size_t found(const std::vector<std::string>& needles) const {
     std::vector<std::filesystem::path> wals, others;
     for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
