@@ -186,7 +186,7 @@ class OfAVault(unittest.TestCase):
         self.assertIn("The log is NOT verified", page.text)
         self.assertNotIn("Key inventory", page.text)
 
-    @unittest.skipUnless(shutil.which("chromium"), "chromium is not installed: `./dev check` has it")
+    @unittest.skipUnless(shutil.which("chromium"), "chromium is not installed: `./dev test` has it")
     def test_a_browser_shows_and_prints_it_without_a_complaint(self):
         out, picture, paper = self.path("shown.html"), self.path("shown.png"), self.path("shown.pdf")
         self.tool("report", "--vault", "--lang", "kk", "-o", out)
