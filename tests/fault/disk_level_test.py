@@ -65,22 +65,25 @@ class DiskLevels(unittest.TestCase):
     def leave(self, folder, mib):
         """So much space is free from now on."""
         path = os.path.join(folder, "filler")
-        with open(path, "ab"):
-            pass
-        status = os.statvfs(folder)
-        size = os.stat(path).st_size + status.f_bavail * status.f_frsize - int(mib * MIB)
-        os.truncate(path, 0)
-        with open(path, "wb") as file:
+        with open(path, "ab") as file:
+            status = os.statvfs(folder)
+            size = file.tell() + status.f_bavail * status.f_frsize - int(mib * MIB)
+            os.ftruncate(file.fileno(), min(size, file.tell()))
             os.posix_fallocate(file.fileno(), 0, size)
 
-    def wait_state(self, state, status):
+    def wait_state(self, state, status, meanwhile=lambda: None):
         end = time.monotonic() + PATIENCE_S
         while True:
             ready = self.vault.health("web", "/readyz")
             if (ready.json()["state"], ready.status) == (state, status):
                 return ready.json()
             self.assertLess(time.monotonic(), end, ready)
+            meanwhile()
             time.sleep(0.1)
+
+    def fill_until(self, folder, mib, state, status):
+        """The vault gives space back meanwhile, as when a WAL is emptied."""
+        return self.wait_state(state, status, meanwhile=lambda: self.leave(folder, mib))
 
     def tokenize(self):
         DiskLevels.number += 1
@@ -109,23 +112,20 @@ class DiskLevels(unittest.TestCase):
             self.wait_state("ready", 200)
             token = self.tokenize().json()["token"]
 
-            self.leave(folder, 35)
-            said = self.wait_state("disk_low", 200)
+            said = self.fill_until(folder, 35, "disk_low", 200)
             self.assertIn(folder, str(said["notes"]))
             self.assertEqual((self.tokenize().status, self.reveal(token).status), (200, 200))
             self.wait_event(op="alarm", outcome="disk_low")
             self.assertIn("MiB left", vault.tool("doctor", check=False).stdout)
 
-            self.leave(folder, 17)
-            self.wait_state("disk_low_no_reveals", 200)
+            self.fill_until(folder, 17, "disk_low_no_reveals", 200)
             refused = self.reveal(token)
             self.assertEqual((refused.status, refused.code), (503, "storage_full"))
             self.assertIn("Retry-After", refused.headers)
             self.assertEqual((self.tokenize().status, self.reveal(token, mask=True).status), (200, 200))
             self.wait_event(op="alarm", outcome="disk_low_no_reveals")
 
-            self.leave(folder, 8)
-            self.wait_state("disk_low_no_writes", 503)
+            self.fill_until(folder, 8, "disk_low_no_writes", 503)
             refused = self.tokenize()
             self.assertEqual((refused.status, refused.code), (503, "storage_full"))
             self.assertEqual(self.reveal(token).status, 503)
@@ -156,8 +156,7 @@ class DiskLevels(unittest.TestCase):
             for _ in range(3):
                 self.assertEqual(self.vault.request("unregistered", "GET", "/v1/whoami", gate="web").status, 403)
             self.wait_event(actor="unknown", op="whoami", outcome="client_unknown")
-            self.leave(folder, 30)
-            self.wait_state("disk_low", 200)
+            self.fill_until(folder, 30, "disk_low", 200)
             self.first_event = self.vault.events(1)[-1]["seq"] + 1
             for _ in range(50):
                 answer = self.vault.request("unregistered", "GET", "/v1/whoami", gate="web")
