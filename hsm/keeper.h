@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "hsm/connection.h"
+#include "hsm/redundancy.h"
 #include "hsm/session_pool.h"
 #include "hsm/token_crypto.h"
 
@@ -19,8 +20,9 @@ namespace cardvault::hsm {
 // Thread-safe. Two threads of its own: recovery (also the probe and adopt()) and the watchdog.
 class Keeper {
  public:
-  // As TokenCrypto::open().
-  Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out);
+  // As TokenCrypto::open(), or, with `others`, as TokenCrypto::open_beside().
+  Keeper(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out,
+         std::shared_ptr<Module> module, std::shared_ptr<Redundancy> others = {});
   ~Keeper();
   Keeper(const Keeper&) = delete;             // owns threads
   Keeper& operator=(const Keeper&) = delete;  // owns threads
@@ -40,6 +42,10 @@ class Keeper {
   [[nodiscard]] base::Result<void> adopt();
   [[nodiscard]] HsmState state() const noexcept { return state_.load(); }
   [[nodiscard]] base::Error cause() const;
+  // As of TokenCrypto.
+  [[nodiscard]] std::optional<core::KeyRef> misfit() const;
+  // Whether the first login has succeeded or failed by `deadline`.
+  [[nodiscard]] bool settled(std::chrono::steady_clock::time_point deadline) const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
 
   // As of TokenCrypto.
@@ -61,14 +67,23 @@ class Keeper {
     kSameKeys,  // an exchanged token: no key is another one
     kAllKeys,   // a token that was away: all that are expected are there, and the same
   };
+  // One of several tokens proves all at each login, but may lack signing keys: they can't be cloned
+  // by wrapping.
   [[nodiscard]] base::Result<void> connect(Proof proof);
-  [[nodiscard]] base::Result<void> compare(const Catalogue& found, Proof proof) const;
+  [[nodiscard]] base::Result<void> log_in(Proof proof);
+  // Compares the keys with what the others have closed, and adds to that.
+  [[nodiscard]] base::Result<void> join();
+  [[nodiscard]] base::Result<void> compare(const Catalogue& found, Proof proof);
+  void enter(HsmState state);  // REQUIRES: under mutex_
   void lost(const base::Error& error);
-  // Both: whether the token is ready now.
-  bool reconnect();
-  bool serve_adopt();
-  void run(const std::stop_token& stop, bool reported);
+  void begin();
+  void serve_adopt();
+  bool reconnect();  // whether the token is ready now
+  void run(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
+  void look_after();
+  // Whether a call that doesn't return is one of ours, and others serve meanwhile.
+  [[nodiscard]] bool may_hang() const;
   void report(const HsmEvent& event) const;
   [[nodiscard]] Catalogue describe() const;
 
@@ -76,15 +91,19 @@ class Keeper {
   const HsmHooks hooks_;
   const TokenUri uri_;
   const base::SecretText pin_;  // kept: the pin-source may be out of reach once we are sandboxed
-  Module module_;
-  Witness witness_;                         // recovery thread only, after construction
+  const std::shared_ptr<Module> module_;
+  const std::shared_ptr<Redundancy> others_;  // null: a token alone
+  bool inside_ = false;                       // the module; with the next two: of the thread that
+                                              // connects
+  Witness witness_;
   std::unique_ptr<Connection> connection_;  // replaced only while the pool is drained
   SessionPool pool_;
 
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
+  mutable std::condition_variable_any changed_;
   std::atomic<HsmState> state_{HsmState::kUnavailable};  // written under mutex_
   base::Error cause_;
+  std::optional<core::KeyRef> misfit_;
   std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   std::set<core::KeyRef> left_out_;
   bool adopt_wanted_ = false;
@@ -92,6 +111,11 @@ class Keeper {
   Catalogue catalogue_;
   std::atomic<core::Suite> suite_ = core::Suite::kAes256Gcm;
   std::atomic<std::int64_t> connecting_since_ms_{0};  // steady clock; 0: not connecting
+  std::atomic<bool> probing_ = false;                 // on the recovery thread
+  std::atomic<bool> stopping_ = false;
+  bool settled_ = false;
+  bool hanging_ = false;   // a login or probe, while others serve
+  bool reported_ = false;  // the outage that we are in
 
   std::jthread recovery_;
   std::jthread watchdog_;

@@ -23,15 +23,26 @@ bool matches(const std::string& wanted, const CK_UTF8CHAR (&field)[kSize]) {
          std::string_view(reinterpret_cast<const char*>(field), p11_kit_space_strlen(field, kSize));
 }
 
+// Two SoftHSMs in one process read one variable, at C_Initialize: nobody else may change it until
+// the lock is gone. It exists since the constructors, so no reader's list of variables moves.
+std::unique_lock<std::mutex> choose_softhsm_conf(const std::string& conf) {
+  static std::mutex mutex;
+  std::unique_lock lock(mutex);
+  const char* now = std::getenv("SOFTHSM2_CONF");
+  if (now == nullptr || conf != now) ::setenv("SOFTHSM2_CONF", conf.c_str(), 1);
+  return lock;
+}
+
 }  // namespace
 
-Module::Module(const TokenConfig& config) : init_args_(config.init_args) {
+Module::Module(const TokenConfig& config)
+    : init_args_(config.init_args), softhsm_conf_(config.softhsm_conf) {
   if (config.module.empty() || config.module.front() != '/') {
     throw base::StartupError("hsm.module must be the absolute path of a PKCS#11 module, not \"" +
                              config.module + "\"");
   }
   refuse_call_logging(config.module);
-  if (!config.softhsm_conf.empty()) ::setenv("SOFTHSM2_CONF", config.softhsm_conf.c_str(), 1);
+  if (!softhsm_conf_.empty()) ::setenv("SOFTHSM2_CONF", softhsm_conf_.c_str(), 1);
   // Unmanaged: p11-kit would otherwise share and log the module by its own configuration.
   fn_ = p11_kit_module_load(config.module.c_str(),
                             P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
@@ -48,6 +59,8 @@ Module::~Module() {
 }
 
 base::Result<void> Module::initialize() {
+  std::unique_lock<std::mutex> lock;
+  if (!softhsm_conf_.empty()) lock = choose_softhsm_conf(softhsm_conf_);
   InitializeArgs args;
   args.standard.flags = CKF_OS_LOCKING_OK;
   if (!init_args_.empty()) args.standard.pReserved = init_args_.data();
@@ -67,6 +80,21 @@ void Module::finalize() noexcept {
   initialized_ = false;
   const CK_RV rv = fn_->C_Finalize(nullptr);
   if (rv != CKR_OK) base::log(base::Level::kNotice, "C_Finalize", {{"rv", ckr_name(rv)}});
+}
+
+base::Result<void> Module::enter() {
+  const std::lock_guard lock(mutex_);
+  if (users_ == 0) {
+    finalize();
+    if (auto ready = initialize(); !ready) return ready;
+  }
+  ++users_;
+  return {};
+}
+
+void Module::leave() noexcept {
+  const std::lock_guard lock(mutex_);
+  --users_;
 }
 
 base::Result<CK_SLOT_ID> Module::find_token(const TokenUri& uri) const {

@@ -1,9 +1,10 @@
 // One PKCS#11 module in this process: loaded through p11-kit, initialised and finalised by us.
 //
 // Never fork after initialize() (DESIGN trap 9). One Module at a time per module file: C_Finalize
-// takes every user of it along.
+// takes every user of it along. Tokens of one file share it by enter() and leave().
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include "hsm/pkcs11.h"
@@ -27,6 +28,11 @@ class Module {
   [[nodiscard]] base::Result<void> initialize();
   // C_Finalize; every session and handle is dead afterwards. REQUIRES: no call in flight.
   void finalize() noexcept;
+  // Before a login: finalises and initialises, unless another user is between enter() and leave(),
+  // whose sessions that would end. Thread-safe, with leave().
+  [[nodiscard]] base::Result<void> enter();
+  // After every session of this user was closed. REQUIRES: its enter() went well.
+  void leave() noexcept;
 
   // The one slot whose token matches. kHsmUnavailable with CKR_TOKEN_NOT_PRESENT when none does,
   // kConflict when several do.
@@ -39,7 +45,10 @@ class Module {
  private:
   CK_FUNCTION_LIST* fn_ = nullptr;
   std::string init_args_;
+  const std::string softhsm_conf_;
   bool initialized_ = false;
+  std::mutex mutex_;
+  unsigned users_ = 0;
 };
 
 // A session, closed on destruction. Closing one never logs the token out: login belongs to the

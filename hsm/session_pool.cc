@@ -82,4 +82,13 @@ std::optional<std::chrono::milliseconds> SessionPool::oldest_call_age() const {
   return std::chrono::milliseconds((now_ns() - oldest) / 1'000'000);
 }
 
+unsigned SessionPool::older_than(std::chrono::milliseconds age) const {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t before = now_ns() - std::chrono::nanoseconds(age).count();
+  return static_cast<unsigned>(std::ranges::count_if(slots_, [&](const auto& slot) {
+    const std::int64_t since = slot->since_ns.load(std::memory_order_relaxed);
+    return since != 0 && since < before;
+  }));
+}
+
 }  // namespace cardvault::hsm

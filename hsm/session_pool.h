@@ -55,6 +55,8 @@ class SessionPool {
   }
   // How long the oldest call in flight has been inside the module.
   [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
+  // How many calls have been there for longer.
+  [[nodiscard]] unsigned older_than(std::chrono::milliseconds age) const;
 
  private:
   enum class Phase : std::uint8_t { kShut, kPaused, kOpen };

@@ -16,6 +16,7 @@ struct TokenConfig {
   unsigned probe_interval_ms = 1000;  // how often the token's own keys are tried; 0: never
   bool session_copies = true;         // work on session copies of the keys where allowed
   bool cbc_hmac = false;              // suite 2 even where the module has AES-GCM
+  friend bool operator==(const TokenConfig&, const TokenConfig&) = default;
 };
 
 }  // namespace cardvault::hsm

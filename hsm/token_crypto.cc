@@ -10,8 +10,10 @@ using Work = Connection::Work;
 
 class TokenCrypto::Impl {
  public:
-  Impl(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out)
-      : keeper(config, std::move(hooks), std::move(left_out)) {}
+  Impl(const TokenConfig& config, HsmHooks hooks, std::set<core::KeyRef> left_out,
+       std::shared_ptr<Module> module, std::shared_ptr<Redundancy> others)
+      : keeper(config, std::move(hooks), std::move(left_out), std::move(module),
+               std::move(others)) {}
 
   // Leases a session, finds the key, runs `operation(connection, channel, key)`, once more when it
   // may be a passing fault, and judges a failure. `usable` says whether a key is of the kind the
@@ -42,8 +44,16 @@ TokenCrypto::~TokenCrypto() = default;
 
 std::unique_ptr<TokenCrypto> TokenCrypto::open(const TokenConfig& config, HsmHooks hooks,
                                                std::set<core::KeyRef> left_out) {
-  return std::unique_ptr<TokenCrypto>(
-      new TokenCrypto(std::make_unique<Impl>(config, std::move(hooks), std::move(left_out))));
+  return open_beside(config, std::move(hooks), std::move(left_out),
+                     std::make_shared<Module>(config), nullptr);
+}
+
+std::unique_ptr<TokenCrypto> TokenCrypto::open_beside(const TokenConfig& config, HsmHooks hooks,
+                                                      std::set<core::KeyRef> left_out,
+                                                      std::shared_ptr<Module> module,
+                                                      std::shared_ptr<Redundancy> others) {
+  return std::unique_ptr<TokenCrypto>(new TokenCrypto(std::make_unique<Impl>(
+      config, std::move(hooks), std::move(left_out), std::move(module), std::move(others))));
 }
 
 base::Result<core::Mac> TokenCrypto::mac(core::KeyRef key, std::span<const std::uint8_t> data) {
@@ -100,6 +110,10 @@ void TokenCrypto::leave_out(std::set<core::KeyRef> keys) {
 }
 HsmState TokenCrypto::state() const noexcept { return impl_->keeper.state(); }
 base::Error TokenCrypto::cause() const { return impl_->keeper.cause(); }
+std::optional<core::KeyRef> TokenCrypto::misfit() const { return impl_->keeper.misfit(); }
+bool TokenCrypto::settled(std::chrono::steady_clock::time_point deadline) const {
+  return impl_->keeper.settled(deadline);
+}
 std::optional<std::chrono::milliseconds> TokenCrypto::oldest_call_age() const {
   return impl_->keeper.oldest_call_age();
 }

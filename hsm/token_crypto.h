@@ -17,6 +17,9 @@
 
 namespace cardvault::hsm {
 
+class Module;
+class Redundancy;
+
 enum class HsmState : std::uint8_t {
   kReady,
   kUnavailable,  // calls answer kHsmUnavailable at once; tried again every retry_ms
@@ -65,6 +68,15 @@ class TokenCrypto final : public core::Crypto {
   [[nodiscard]] static std::unique_ptr<TokenCrypto> open(const TokenConfig& config,
                                                          HsmHooks hooks = {},
                                                          std::set<core::KeyRef> left_out = {});
+  // One of several tokens that stand in for one another (token_group.h): doesn't wait for its first
+  // login, nor throw for what is wrong with the token, which is a state too. `expected_kcvs` is
+  // asked at every login and probe; signing keys alone may be missing. `module` may be shared. A
+  // login or probe that hangs is no reason for on_stuck while others serve.
+  [[nodiscard]] static std::unique_ptr<TokenCrypto> open_beside(const TokenConfig& config,
+                                                                HsmHooks hooks,
+                                                                std::set<core::KeyRef> left_out,
+                                                                std::shared_ptr<Module> module,
+                                                                std::shared_ptr<Redundancy> others);
   // Stops the threads, waits for calls in flight, finalises the module (trap 9).
   ~TokenCrypto() override;
   TokenCrypto(const TokenCrypto&) = delete;             // owns the login
@@ -97,6 +109,10 @@ class TokenCrypto final : public core::Crypto {
   [[nodiscard]] HsmState state() const noexcept;
   // Why the state is not kReady; code kInternal and no operation while it is.
   [[nodiscard]] base::Error cause() const;
+  // The key that is missing or another one, as far as that is why it isn't ready.
+  [[nodiscard]] std::optional<core::KeyRef> misfit() const;
+  // Whether its first login has succeeded or failed by `deadline`.
+  [[nodiscard]] bool settled(std::chrono::steady_clock::time_point deadline) const;
   [[nodiscard]] std::optional<std::chrono::milliseconds> oldest_call_age() const;
 
   // As of the last login; empty before the first.

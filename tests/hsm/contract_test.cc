@@ -1,5 +1,7 @@
+#include "hsm/token_group.h"
 #include "tests/fakes/fake_crypto.h"
 #include "tests/hsm/crypto_contract.h"
+#include "tests/hsm/second_token.h"
 #include "tests/hsm/test_token.h"
 
 namespace cardvault::hsm::testing {
@@ -41,6 +43,22 @@ UnderTest make_real(Kind kind, bool cbc, bool copies, unsigned sessions) {
           }};
 }
 
+// Two HSMs: this token, and a clone of it.
+UnderTest make_pair() {
+  struct Pair {
+    ClonedToken clone{shared_token(Kind::kSoftHsm, false)};
+    std::unique_ptr<TokenGroup> group =
+        TokenGroup::open({shared_token(Kind::kSoftHsm, false).config, clone.config});
+  };
+  auto pair = std::make_shared<Pair>();
+  EXPECT_TRUE(reaches(pair->group->token(0), HsmState::kReady));
+  EXPECT_TRUE(reaches(pair->group->token(1), HsmState::kReady));
+  return {pair, pair->group.get(), [pair](KeyRef key) {
+            auto found = pair->group->public_key(key);
+            return found ? found->point : std::vector<std::uint8_t>();
+          }};
+}
+
 constexpr auto kGcm = core::Suite::kAes256Gcm;
 constexpr auto kCbc = core::Suite::kAes256CbcHmacSha256;
 
@@ -55,6 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
         Implementation{"SoftHsmCbcHmac", kCbc,
                        [] { return make_real(Kind::kSoftHsm, true, true, 2); }},
         Implementation{"Nss", kGcm, [] { return make_real(Kind::kNss, false, true, 4); }},
+        Implementation{"SoftHsmPair", kGcm, make_pair},
         Implementation{"NssCbcHmac", kCbc, [] { return make_real(Kind::kNss, true, true, 1); }}),
     [](const auto& tested) { return tested.param.name; });
 
