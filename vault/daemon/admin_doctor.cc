@@ -1,10 +1,10 @@
 // What the vault finds when it examines itself.
-#include "hsm/error.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
 #include "vault/daemon/client_findings.h"
 #include "vault/daemon/custody_findings.h"
 #include "vault/daemon/key_findings.h"
+#include "vault/daemon/token_findings.h"
 
 namespace cardvault::daemon {
 
@@ -47,15 +47,7 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   for (const std::string& note : ready.notes) {
     find("warning", note, "for real cards configure a hardware token: [hsm] module and token");
   }
-  if (vault_.token().state() != hsm::HsmState::kReady) {
-    const base::Error cause = vault_.token().cause();
-    const auto rv = static_cast<unsigned long>(cause.number);
-    find("error",
-         std::string("the HSM does not answer: ") + hsm::ckr_name(rv) + " in " + cause.operation,
-         hsm::ckr_explanation(rv));
-  } else {
-    find("ok", "the HSM answers", "");
-  }
+  for (auto& row : examine_tokens(vault_)) answer.rows.push_back(std::move(row));
   if (const auto store = vault_.store().committer().state(); !store) {
     find("error", "the store refuses: " + std::string(base::code_name(store.error().code)),
          store.error().code == Code::kStorageFull

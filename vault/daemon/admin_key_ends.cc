@@ -61,6 +61,24 @@ std::optional<KeyRefusal> wrong_state(const KeyRow* row, KeyRef key, KeyState wa
   return KeyRefusal{Code::kConflict, label + " is " + std::string(key_state_name(row->state))};
 }
 
+// "" when none is.
+std::string who_has(Vault& vault, KeyRef key) {
+  const hsm::TokenGroup& tokens = vault.token();
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const auto present = tokens.token(i).keys();
+    if (std::ranges::find(present, key) == present.end()) continue;
+    return tokens.size() == 1 ? "the token" : vault.token_name(i);
+  }
+  return "";
+}
+
+std::string who_is_away(Vault& vault) {
+  for (std::size_t i = 0; i < vault.token().size(); ++i) {
+    if (vault.token().token(i).state() != hsm::HsmState::kReady) return vault.token_name(i);
+  }
+  return "";
+}
+
 }  // namespace
 
 base::Result<core::KeyUse> AdminService::key_use(KeyRef key) {
@@ -251,20 +269,26 @@ wire::AdminAnswer AdminService::key_destroyed(const Call& call) {
   }
   auto others = destroyed_keys(*rows);
   others.erase(*key);
-  vault_.token().leave_out(others);
-  auto adopted = vault_.token().adopt();
-  const auto present = vault_.token().keys();
-  const bool there = std::ranges::find(present, *key) != present.end();
-  vault_.token().leave_out(destroyed_keys(*rows));
-  if (there && adopted) adopted = vault_.token().adopt();
+  hsm::TokenGroup& tokens = vault_.token();
+  tokens.leave_out(others);
+  auto adopted = tokens.adopt();
+  const std::string keeps = who_has(vault_, *key);
+  const std::string unseen = adopted ? who_is_away(vault_) : "";
+  tokens.leave_out(destroyed_keys(*rows));
+  if (!keeps.empty() && adopted) adopted = tokens.adopt();
   if (!adopted) return failed(adopted.error());
   core::Event done = event(call);
   done.resource = label;
   return change_keys(std::move(done), label + " is destroyed",
                      [&](core::Transaction& tx, const std::vector<KeyRow>&,
                          core::Event&) -> base::Result<std::optional<KeyRefusal>> {
-                       if (there)
-                         return KeyRefusal{Code::kConflict, "the token still has " + label};
+                       if (!keeps.empty())
+                         return KeyRefusal{Code::kConflict, keeps + " still has " + label};
+                       if (!unseen.empty()) {
+                         return KeyRefusal{Code::kHsmUnavailable,
+                                           unseen + " is away and may still have " + label +
+                                               ": run this again when it is back"};
+                       }
                        auto put = tx.put_value(destruction_value(*key), {});
                        if (!put) return std::unexpected(put.error());
                        return std::nullopt;

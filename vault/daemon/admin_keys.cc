@@ -103,6 +103,15 @@ wire::AdminAnswer AdminService::key_rotate(const Call& call) {
         }
         ++key.version;
         done.resource = core::key_label(key);
+        // The tool makes it on the first; nothing may be written under a key that only one HSM has
+        // before somebody has said so.
+        if (vault_.token().size() > 1 && call.argument("first_hsm_only") != "true") {
+          return KeyRefusal{Code::kConflict,
+                            "this vault has " + std::to_string(vault_.token().size()) +
+                                " HSMs, and " + done.resource +
+                                " would be on the first alone: with --first-hsm-only the others "
+                                "don't serve until they have it too (docs/keys.md, \"Two HSMs\")"};
+        }
         // One that was begun and not finished is gone on with under the word it was begun with.
         if (*begun && !(*begun)->empty() && read_u64(**begun) == key.version) return std::nullopt;
         const auto earlier = versions_in(rows, *purpose, KeyState::kDecryptOnly);

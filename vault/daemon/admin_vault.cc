@@ -34,6 +34,10 @@ wire::AdminAnswer AdminService::status(const Call& call) {
                  {"clients", std::to_string(vault_.services().clients.all().size())},
                  {"bin rows", std::to_string(vault_.services().bins.load()->size())},
                  {"data", vault_.config().data_dir}};
+  for (std::size_t i = 0; vault_.token().size() > 1 && i < vault_.token().size(); ++i) {
+    const bool serves = vault_.token().token(i).state() == hsm::HsmState::kReady;
+    answer.rows.push_back({vault_.token_name(i), serves ? "serves" : "does not serve"});
+  }
   for (const std::string& note : ready.notes) answer.rows.push_back({"note", note});
   return answer;
 }

@@ -84,8 +84,7 @@ base::Result<ClientCa::Certificate> ClientCa::make(KeyRef key) {
   if (!serial) return std::unexpected(serial.error());
   const std::int64_t now = vault_.clock().now_ms();
   const pki::Validity validity{now - kSkewMs, now + vault_.config().clients.ca_days * kDayMs};
-  const std::string name =
-      vault_.token().description().label + " client CA " + std::to_string(key.version);
+  const std::string name = vault_.token().label() + " client CA " + std::to_string(key.version);
   auto der = pki::make_ca_certificate(*ca, name, *serial, validity);
   if (!der) return std::unexpected(der.error());
   core::Event event = vault_.system_event("client.ca");

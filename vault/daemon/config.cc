@@ -8,6 +8,7 @@
 #include "vault/audit/verifier_key.h"
 #include "vault/daemon/admin_approvals.h"
 #include "vault/daemon/config_codes.h"
+#include "vault/daemon/config_hsm.h"
 #include "vault/daemon/config_keys.h"
 #include "vault/daemon/config_section.h"
 #include "vault/daemon/config_unseal.h"
@@ -189,6 +190,13 @@ void require_confirming_code(const core::Settings& settings, const std::string& 
                      std::string(core::kConfirmingPurpose) + "] with context = true");
 }
 
+// All in one, for who looks for something in any of them.
+std::string uris_of(const Config& config) {
+  std::string uris = config.hsm.token_uri;
+  for (const hsm::TokenConfig& one : config.standbys) uris += " " + one.token_uri;
+  return uris;
+}
+
 Config from_table(const toml::table& root, const std::string& path) {
   static const std::set<std::string_view> kSections = {
       "vault", "hsm",   "policy", "limits", "reveal",  "otp",     "attempts", "secrets", "clock",
@@ -206,16 +214,9 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.settings.issuer = vault.text("issuer", config.settings.issuer);
   vault.refuse_unknown();
 
-  Section hsm(sub_table(root, "hsm", path), "hsm", path);
-  config.hsm.module = hsm.text("module", "", true);
-  config.hsm.init_args = hsm.text("init_args", "");
-  config.hsm.token_uri = hsm.text("token", "", true);
-  config.hsm.softhsm_conf = hsm.text("softhsm_conf", "");
-  config.hsm.sessions = hsm.number("sessions", 1, 256);
-  config.hsm.call_timeout_ms = hsm.number("call_timeout_ms", 5000, 600'000);
-  config.hsm.session_copies = hsm.flag("session_copies", true);
-  config.hsm.cbc_hmac = hsm.flag("cbc_hmac", false);
-  hsm.refuse_unknown();
+  config.standbys = read_hsm(root, path);
+  config.hsm = std::move(config.standbys.front());
+  config.standbys.erase(config.standbys.begin());
 
   read_policy(root, path, config.settings);
   Section limits(sub_table(root, "limits", path), "limits", path);
@@ -241,7 +242,7 @@ Config from_table(const toml::table& root, const std::string& path) {
   config.keys = read_keys(root, path);
   clock.refuse_unknown();
   config.sandbox = read_sandbox(root, path);
-  config.unseal = read_unseal(root, path, config.data_dir, config.hsm.token_uri);
+  config.unseal = read_unseal(root, path, config.data_dir, uris_of(config));
   config.audit = read_audit(root, path, config.data_dir);
   config.clients = read_clients(root, path, config.admin_socket);
   config.disk = read_disk(root, path);

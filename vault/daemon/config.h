@@ -55,7 +55,8 @@ struct Config {
   AuditConfig audit;
   ClientsConfig clients;
   DiskConfig disk;
-  hsm::TokenConfig hsm;
+  hsm::TokenConfig hsm;                    // the first token
+  std::vector<hsm::TokenConfig> standbys;  // that hold the same keys, in the order of their use
   core::Settings settings;
   std::uint32_t queue = 4096;      // requests that wait; more get 503
   std::uint32_t workers = 0;       // 0: one per HSM session

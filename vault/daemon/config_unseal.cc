@@ -7,7 +7,7 @@
 namespace cardvault::daemon {
 
 UnsealConfig read_unseal(const toml::table& root, const std::string& path,
-                         const std::string& data_dir, const std::string& token_uri) {
+                         const std::string& data_dir, const std::string& token_uris) {
   Section section(sub_table(root, "unseal", path), "unseal", path);
   UnsealConfig out;
   const std::string by = section.text("by", "pin-source");
@@ -20,7 +20,7 @@ UnsealConfig read_unseal(const toml::table& root, const std::string& path,
     section.refuse("survive_crash", section.find("survive_crash"),
                    "is for by = \"custodians\": a pin-source survives anyhow");
   }
-  if (out.custodians && token_uri.find("pin-source=") != std::string::npos) {
+  if (out.custodians && token_uris.find("pin-source=") != std::string::npos) {
     section.refuse("by", section.find("by"),
                    "says custodians, but hsm.token names a pin-source: take that out, and destroy "
                    "the file");

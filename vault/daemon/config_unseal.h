@@ -8,9 +8,9 @@
 
 namespace cardvault::daemon {
 
-// Throws StartupError as read_config() does. `token_uri` is hsm.token, which names a pin-source
-// exactly when custodians don't unseal.
+// Throws StartupError as read_config() does. `token_uris` are those of [hsm], which name a
+// pin-source exactly when custodians don't unseal.
 [[nodiscard]] UnsealConfig read_unseal(const toml::table& root, const std::string& path,
-                                       const std::string& data_dir, const std::string& token_uri);
+                                       const std::string& data_dir, const std::string& token_uris);
 
 }  // namespace cardvault::daemon

@@ -60,13 +60,27 @@ void allow_sockets(sandbox::SystemCalls& calls, bool tcp) {
                SCMP_SYS(getsockname), SCMP_SYS(getpeername)});
 }
 
+void reach_token(sandbox::FileAccess& files, const hsm::TokenConfig& token) {
+  files.load.push_back(folder_of(token.module));
+  if (token.module.find("softhsm") != std::string::npos) {
+    const std::string conf = hsm::softhsm_conf_of(token);
+    files.read.push_back(conf);
+    std::string folder = hsm::folder_of_softhsm_conf(conf);
+    if (folder.ends_with('/')) folder.pop_back();
+    if (!folder.empty()) files.read.push_back(folder_of(folder));
+  }
+  const std::string pin = hsm::parse_token_uri(token.token_uri).pin_source;
+  if (!pin.empty()) files.read.push_back(folder_of(pin));
+  for (const auto& path : paths_in(token.init_args)) files.read.push_back(path);
+}
+
 }  // namespace
 
 sandbox::FileAccess reachable_files(const Config& config) {
   sandbox::FileAccess files;
   files.write = {config.data_dir, config.audit.dir, folder_of(config.admin_socket),
                  folder_of(config.clients.ca_file), "/dev/null"};
-  files.load = {"/usr", "/lib", "/lib64", folder_of(config.hsm.module)};
+  files.load = {"/usr", "/lib", "/lib64"};
   // What glibc, OpenSSL, p11-kit and the modules of Debian look at.
   files.read = {"/etc/ld.so.cache", "/etc/nsswitch.conf", "/etc/passwd",
                 "/etc/group",       "/etc/localtime",     "/etc/ssl",
@@ -75,20 +89,11 @@ sandbox::FileAccess reachable_files(const Config& config) {
                 "/proc/sys",        "/proc/stat",         "/sys/devices/system/cpu"};
   files.read.push_back(folder_of(config.path));
   for (const GateConfig& gate : config.gates) files.read.push_back(folder_of(gate.socket));
-  if (config.hsm.module.find("softhsm") != std::string::npos) {
-    const std::string conf = hsm::softhsm_conf_of(config.hsm);
-    files.read.push_back(conf);
-    const std::string token = hsm::folder_of_softhsm_conf(conf);
-    if (!token.empty())
-      files.read.push_back(
-          folder_of(token.ends_with('/') ? token.substr(0, token.size() - 1) : token));
-  }
-  const std::string pin = hsm::parse_token_uri(config.hsm.token_uri).pin_source;
-  if (!pin.empty()) files.read.push_back(folder_of(pin));
+  reach_token(files, config.hsm);
+  for (const hsm::TokenConfig& standby : config.standbys) reach_token(files, standby);
   files.read.push_back(config.unseal.custody_dir);
   if (!config.audit.anchor.empty()) files.read.push_back(folder_of(config.audit.anchor));
   for (const auto& path : config.audit.closed) files.read.push_back(path);
-  for (const auto& path : paths_in(config.hsm.init_args)) files.read.push_back(path);
   for (const auto& path : config.sandbox.read) files.read.push_back(path);
   if (config.sandbox.hsm_port != 0) files.connect_ports = {config.sandbox.hsm_port};
   return files;

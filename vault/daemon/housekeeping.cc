@@ -148,6 +148,14 @@ void Housekeeping::set_gauges(unsigned second) {
                 vault_.ready().ready ? 1 : 0);
   metrics.gauge("cardvault_hsm_ready", "1 while the HSM answers",
                 vault_.token().state() == hsm::HsmState::kReady ? 1 : 0);
+  if (const hsm::TokenGroup& tokens = vault_.token(); tokens.size() > 1) {
+    std::vector<std::pair<std::string, double>> serving;
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      const bool ready = tokens.token(i).state() == hsm::HsmState::kReady;
+      serving.emplace_back(std::to_string(i + 1), ready ? 1 : 0);
+    }
+    metrics.token_gauges(serving);
+  }
   metrics.gauge("cardvault_store_ready", "1 while commits succeed",
                 vault_.store().committer().state() ? 1 : 0);
   metrics.gauge("cardvault_clock_trusted", "1 while the clock is trusted",

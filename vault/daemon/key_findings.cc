@@ -42,17 +42,22 @@ void examine_end(const core::KeyRow& row, std::int64_t due_ms, std::int64_t now_
   }
 }
 
-void examine_token(Vault& vault, const std::vector<core::KeyRow>& rows, Findings& findings) {
-  for (const core::KeyRef& key : vault.token().keys()) {
+void examine_token(Vault& vault, std::size_t at, const std::vector<core::KeyRow>& rows,
+                   Findings& findings) {
+  const hsm::TokenCrypto& token = vault.token().token(at);
+  const bool alone = vault.token().size() == 1;
+  for (const core::KeyRef& key : token.keys()) {
     const std::string label = core::key_label(key);
     const core::KeyRow* row = find_key(rows, key);
     if (row == nullptr) {
-      findings.push_back({"warning", "the token has " + label + ", which no record knows",
+      findings.push_back({"warning",
+                          (alone ? "the token" : vault.token_name(at)) + " has " + label +
+                              ", which no record knows",
                           "finish the rotation that made it: " +
                               command("rotate", std::string(core::key_purpose_name(key.purpose)))});
       continue;
     }
-    const std::string kcv = vault.token().kcv(key);
+    const std::string kcv = token.kcv(key);
     if (!kcv.empty() && !row->kcv.empty() && kcv != row->kcv) {
       findings.push_back(
           {"error", label + " has the check value " + kcv + ", not " + row->kcv,
@@ -75,7 +80,9 @@ Findings examine_keys(Vault& vault, const Rewrapper::Status& rewrap) {
     const bool waits = due && *due && !(*due)->empty();
     examine_end(row, waits ? static_cast<std::int64_t>(read_u64(**due)) : 0, now, findings);
   }
-  examine_token(vault, *rows, findings);
+  for (std::size_t i = 0; i < vault.token().size(); ++i) {
+    examine_token(vault, i, *rows, findings);
+  }
   if (rewrap.running) {
     findings.push_back({rewrap.waits_for.empty() ? "note" : "warning",
                         "rows are being moved to another " +

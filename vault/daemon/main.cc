@@ -76,6 +76,7 @@ std::optional<PinFile> wait_for_custodians(const Config& config, const sigset_t&
 Ended serve_unsealed(Config config, const std::vector<std::string>& overrides, PinFile pin,
                      const sigset_t& signals) {
   config.hsm.token_uri = pin.add_to(config.hsm.token_uri);
+  for (hsm::TokenConfig& one : config.standbys) one.token_uri = pin.add_to(one.token_uri);
   const bool keep = config.unseal.survive_crash;
   OpenVault vault(std::move(config), overrides, waker_of_this_thread());
   if (vault.pin_refused()) {

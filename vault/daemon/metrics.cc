@@ -53,15 +53,18 @@ struct Metrics::Impl {
           .Name("cardvault_share_proven_seconds")
           .Help("Seconds since a custodian's share was last proven good, or delivered")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& tokens =
+      prometheus::BuildGauge()
+          .Name("cardvault_hsm_token_ready")
+          .Help("1 while this one of several tokens serves, by its place in [hsm]")
+          .Register(registry);
   std::mutex mutex;
   // Looked up by name once; the families' own look-up builds a map of labels each time.
   std::map<std::pair<std::string, std::string>, prometheus::Counter*, std::less<>> counters;
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
   std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges,
-      client_gauges,
-
-      share_gauges;
+      client_gauges, share_gauges, token_gauges;
 };
 
 namespace {
@@ -136,6 +139,11 @@ void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>
 void Metrics::client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
   const std::scoped_lock lock(impl_->mutex);
   replace(impl_->clients, "client", impl_->client_gauges, seconds_left);
+}
+
+void Metrics::token_gauges(const std::vector<std::pair<std::string, double>>& serving) {
+  const std::scoped_lock lock(impl_->mutex);
+  replace(impl_->tokens, "token", impl_->token_gauges, serving);
 }
 
 void Metrics::share_gauges(const std::vector<std::pair<std::string, double>>& seconds_since) {

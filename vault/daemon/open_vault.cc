@@ -57,7 +57,10 @@ std::string OpenVault::reload() {
   try {
     Config config = read_config(vault_.config().path, overrides_);
     // With the pin-source that custodians' shares made.
-    if (config.unseal.custodians) config.hsm.token_uri = vault_.config().hsm.token_uri;
+    if (config.unseal.custodians) {
+      config.hsm.token_uri = vault_.config().hsm.token_uri;
+      config.standbys = vault_.config().standbys;
+    }
     demand_approved(config);
     std::string said = "the configuration holds now";
     for (const std::string& note : vault_.apply(config)) said += "; " + note;

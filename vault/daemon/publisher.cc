@@ -81,8 +81,9 @@ void Publisher::run() {
 std::optional<std::vector<audit::VerifierKey>> Publisher::keys() {
   const core::KeyRef active = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
   const std::string& named = vault_.config().audit.origin;
-  const std::string origin =
-      named.empty() ? audit::default_origin(vault_.token().description().label) : named;
+  const std::string label = vault_.token().label();
+  if (named.empty() && label.empty()) return std::nullopt;
+  const std::string origin = named.empty() ? audit::default_origin(label) : named;
   std::vector<audit::VerifierKey> keys;
   for (std::uint32_t version = active.version; version > 0; --version) {
     auto key = vault_.token().public_key({core::KeyPurpose::kAuditSign, version});

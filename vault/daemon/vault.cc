@@ -167,38 +167,51 @@ std::unique_ptr<core::VaultClock> Vault::open_clock() {
   return clock;
 }
 
-std::unique_ptr<hsm::TokenCrypto> Vault::open_token() {
+std::unique_ptr<hsm::TokenGroup> Vault::open_token() {
   const auto reader = must(store_->make_reader(), "the database can't be read");
   const auto rows = must(reader->keys(), "the key registry can't be read");
   // Known from here on: a token that is away now is compared when it comes.
   key_rows_.store(std::make_shared<const std::vector<core::KeyRow>>(rows));
-  return hsm::TokenCrypto::open(
-      config_.hsm,
-      {.on_change = [this](const hsm::HsmEvent& change) { token_changed(change); },
-       .on_stuck = [this](std::chrono::milliseconds age) { token_stuck(age); },
+  std::vector<hsm::TokenConfig> tokens = {config_.hsm};
+  tokens.insert(tokens.end(), config_.standbys.begin(), config_.standbys.end());
+  return hsm::TokenGroup::open(
+      tokens,
+      {.on_change = [this](std::size_t token, const hsm::HsmEvent& change,
+                           bool others_serve) { token_changed(token, change, others_serve); },
+       .on_stuck = [this](std::size_t token,
+                          std::chrono::milliseconds age) { token_stuck(token, age); },
        .expected_kcvs = [this] { return check_values(*key_rows()); }},
       destroyed_keys(rows));
 }
 
-void Vault::token_changed(const hsm::HsmEvent& change) {
-  const std::string number = std::to_string(change.cause.number);
-  switch (change.state) {
-    case hsm::HsmState::kReady:
-      announce({system_event("hsm.recovered")});
-      base::log(base::Level::kNotice, "the HSM answers again",
-                {{"outage_ms", std::to_string(change.outage.count())}});
-      return;
-    case hsm::HsmState::kUnavailable:
-      return alarm("hsm_unavailable", {{"ckr", number}, {"call", change.cause.operation}});
-    case hsm::HsmState::kPinRefused:
-      return alarm("hsm_pin_refused", {{"ckr", number}, {"call", change.cause.operation}});
-  }
+std::string Vault::token_name(std::size_t token) const {
+  const std::string& uri =
+      token == 0 ? config_.hsm.token_uri : config_.standbys[token - 1].token_uri;
+  return "HSM " + std::to_string(token + 1) + " (" + uri.substr(0, uri.find('?')) + ")";
 }
 
-void Vault::token_stuck(std::chrono::milliseconds age) {
+void Vault::token_changed(std::size_t token, const hsm::HsmEvent& change, bool others_serve) {
+  std::vector<std::pair<std::string, std::string>> details;
+  if (!config_.standbys.empty()) details.emplace_back("token", token_name(token));
+  if (change.state == hsm::HsmState::kReady) {
+    core::Event event = system_event("hsm.recovered");
+    event.details = std::move(details);
+    announce({std::move(event)});
+    base::log(base::Level::kNotice, "the HSM answers again",
+              {{"token", token_name(token)}, {"outage_ms", std::to_string(change.outage.count())}});
+    return;
+  }
+  details.emplace_back("ckr", std::to_string(change.cause.number));
+  details.emplace_back("call", change.cause.operation);
+  if (change.state == hsm::HsmState::kPinRefused) return alarm("hsm_pin_refused", details);
+  // Requests go on where another token has their keys.
+  alarm(others_serve ? "hsm_token_lost" : "hsm_unavailable", std::move(details));
+}
+
+void Vault::token_stuck(std::size_t token, std::chrono::milliseconds age) {
   // A PKCS#11 call can't be cancelled (DESIGN 4.2 trap 10): record it and let the supervisor
   // restart.
-  alarm("hsm_stuck", {{"age_ms", std::to_string(age.count())}});
+  alarm("hsm_stuck", {{"token", token_name(token)}, {"age_ms", std::to_string(age.count())}});
   std::promise<void> durable;
   store_->committer().submit(std::make_unique<Announcement>(
       std::vector<core::Event>{system_event("stop")},
@@ -243,9 +256,15 @@ core::ReadyAnswer Vault::ready() {
   // Where only reveals are refused, a load balancer has nowhere better to send the rest.
   answer.ready = answer.state == disk_state(disk->level) && disk->level != DiskLevel::kNoWrites;
   if (disk->level != DiskLevel::kEnough) answer.notes.push_back(disk->what);
-  if (!crypto_->description().hardware) {
-    answer.notes.emplace_back("software token: not a secure cryptographic device");
+  bool software = false;
+  for (std::size_t i = 0; i < crypto_->size(); ++i) {
+    const hsm::TokenCrypto& token = crypto_->token(i);
+    software = software || !token.description().hardware;
+    if (crypto_->size() > 1 && token.state() != hsm::HsmState::kReady) {
+      answer.notes.push_back(token_name(i) + " does not serve: its redundancy is lost");
+    }
   }
+  if (software) answer.notes.emplace_back("software token: not a secure cryptographic device");
   return answer;
 }
 
@@ -302,9 +321,8 @@ std::vector<std::string> Vault::apply(const Config& config) {
   services_.settings.store(std::make_shared<const core::Settings>(config.settings));
   config_.settings = config.settings;
   bounds_.store(std::make_shared<const ActArguments>(bounds_of(config)));
-  if (config.data_dir != config_.data_dir || config.hsm.module != config_.hsm.module ||
-      config.hsm.token_uri != config_.hsm.token_uri ||
-      config.hsm.sessions != config_.hsm.sessions) {
+  if (config.data_dir != config_.data_dir || config.hsm != config_.hsm ||
+      config.standbys != config_.standbys) {
     notes.emplace_back("[vault] and [hsm] change with a restart only");
   }
   if (config.audit != config_.audit) {

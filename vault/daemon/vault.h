@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "hsm/token_crypto.h"
+#include "hsm/token_group.h"
 #include "vault/core/services.h"
 #include "vault/core/vault_clock.h"
 #include "vault/daemon/act_arguments.h"
@@ -47,7 +47,7 @@ class Vault {
   [[nodiscard]] core::Services& services() noexcept { return services_; }
   [[nodiscard]] core::Committer& committer() noexcept { return store_->committer(); }
   [[nodiscard]] store::SqliteStore& store() noexcept { return *store_; }
-  [[nodiscard]] hsm::TokenCrypto& token() noexcept { return *crypto_; }
+  [[nodiscard]] hsm::TokenGroup& token() noexcept { return *crypto_; }
   [[nodiscard]] core::VaultClock& clock() noexcept { return *clock_; }
   [[nodiscard]] Engine& engine() noexcept { return *engine_; }
   [[nodiscard]] Metrics& metrics() noexcept { return metrics_; }
@@ -56,6 +56,8 @@ class Vault {
   [[nodiscard]] Outboxes& outboxes() noexcept { return outboxes_; }
   [[nodiscard]] const EventFeed* feed() const noexcept { return feed_.get(); }
 
+  // "HSM 2 (pkcs11:token=cardvault)", from 0.
+  [[nodiscard]] std::string token_name(std::size_t token) const;
   // May this vault be sent traffic, and what should an operator know?
   [[nodiscard]] core::ReadyAnswer ready();
   // Settings of a newly read file; what needs a restart is left and named in the returned notes.
@@ -100,14 +102,14 @@ class Vault {
   void feed_troubled(EventFeed::Trouble trouble, const EventFeed::Counts& counts);
   [[nodiscard]] std::unique_ptr<store::SqliteStore> open_store();
   [[nodiscard]] std::unique_ptr<core::VaultClock> open_clock();
-  [[nodiscard]] std::unique_ptr<hsm::TokenCrypto> open_token();
+  [[nodiscard]] std::unique_ptr<hsm::TokenGroup> open_token();
   void load_images(core::Reader& reader);
   void load_keys(core::Reader& reader);
   void load_budgets(core::Reader& reader);
   void note_boot();
   void count_alarm(std::string_view what);
-  void token_changed(const hsm::HsmEvent& change);
-  [[noreturn]] void token_stuck(std::chrono::milliseconds age);
+  void token_changed(std::size_t token, const hsm::HsmEvent& change, bool others_serve);
+  [[noreturn]] void token_stuck(std::size_t token, std::chrono::milliseconds age);
 
   Config config_;
   Metrics metrics_;
@@ -128,7 +130,7 @@ class Vault {
   core::IdempotencyGuard idempotency_;
   core::MissGuard misses_;
   core::CustomerCache customers_;
-  std::unique_ptr<hsm::TokenCrypto> crypto_;
+  std::unique_ptr<hsm::TokenGroup> crypto_;
   std::unique_ptr<core::Sealer> sealer_;
   seal::Argon2id passwords_;
   core::Services services_;

@@ -9,9 +9,8 @@ base::Result<audit::VerifierKey> log_key(Vault& vault, core::KeyRef key) {
   auto public_key = vault.token().public_key(key);
   if (!public_key) return std::unexpected(public_key.error());
   const std::string& named = vault.config().audit.origin;
-  return audit::VerifierKey(
-      named.empty() ? audit::default_origin(vault.token().description().label) : named,
-      std::move(*public_key));
+  return audit::VerifierKey(named.empty() ? audit::default_origin(vault.token().label()) : named,
+                            std::move(*public_key));
 }
 
 base::Result<std::string> sign_note(Vault& vault, core::KeyRef signer, const std::string& title,

@@ -40,6 +40,8 @@ void Vault::load_keys(core::Reader& reader) {
   const auto present = crypto_->keys();
   for (const core::KeyRow& row : rows) {
     if (row.state == core::KeyState::kDestroyed) continue;
+    invocations_.load(row.key, row.invocations_reserved);
+    if (crypto_->size() > 1) continue;  // one with other keys doesn't serve; another may
     // While the token is away nothing can be said about its keys; recovery compares them then.
     if ((logged_in || !present.empty()) && std::ranges::find(present, row.key) == present.end()) {
       throw StartupError("the token has no key " + core::key_label(row.key) +
@@ -53,7 +55,6 @@ void Vault::load_keys(core::Reader& reader) {
                          ": it is another key under the same label, on another token or restored "
                          "wrongly. Nothing was changed; give the vault its own token back");
     }
-    invocations_.load(row.key, row.invocations_reserved);
   }
   set_key_rows(rows);
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
