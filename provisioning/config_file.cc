@@ -44,6 +44,29 @@ GateEntry read_gate(const toml::table& gate) {
   return entry;
 }
 
+// The first HSM, other tokens of its module, and those of [[hsm.standby]].
+std::vector<HsmEntry> read_hsms(const toml::table& file) {
+  const auto hsm = file["hsm"];
+  HsmEntry first{hsm["module"].value_or(""), hsm["token"].value_or(""),
+                 hsm["softhsm_conf"].value_or("")};
+  std::vector<HsmEntry> hsms;
+  if (const toml::array* tokens = hsm["token"].as_array()) {
+    for (const toml::node& token : *tokens) {
+      hsms.push_back({first.module, token.value_or(""), first.softhsm_conf});
+    }
+  }
+  if (hsms.empty()) hsms.push_back(first);
+  const toml::array* standbys = hsm["standby"].as_array();
+  if (standbys == nullptr) return hsms;
+  for (const toml::node& node : *standbys) {
+    const toml::table* standby = node.as_table();
+    if (standby == nullptr) continue;
+    hsms.push_back({(*standby)["module"].value_or(first.module), (*standby)["token"].value_or(""),
+                    (*standby)["softhsm_conf"].value_or("")});
+  }
+  return hsms;
+}
+
 }  // namespace
 
 ConfigFile read_config_file(const std::string& path) {
@@ -60,10 +83,7 @@ ConfigFile read_config_file(const std::string& path) {
   ConfigFile config;
   config.data_dir = file["vault"]["data_dir"].value_or("");
   config.admin_socket = file["vault"]["admin_socket"].value_or("");
-  config.module = file["hsm"]["module"].value_or("");
-  config.init_args = file["hsm"]["init_args"].value_or("");
-  config.token = file["hsm"]["token"].value_or("");
-  config.softhsm_conf = file["hsm"]["softhsm_conf"].value_or("");
+  config.hsms = read_hsms(file);
   config.custodians_unseal = file["unseal"]["by"].value_or("") == std::string_view("custodians");
   if (const toml::array* gates = file["gate"].as_array()) {
     for (const toml::node& node : *gates) {

@@ -15,13 +15,16 @@ struct GateEntry {
   std::vector<std::string> clients;  // of its ceiling; "*" is any
 };
 
+struct HsmEntry {
+  std::string module;
+  std::string token;  // RFC 7512 URI
+  std::string softhsm_conf;
+};
+
 struct ConfigFile {
   std::string data_dir;
   std::string admin_socket;
-  std::string module;
-  std::string init_args;
-  std::string token;  // RFC 7512 URI
-  std::string softhsm_conf;
+  std::vector<HsmEntry> hsms;      // the first, and those that stand by; never empty
   bool custodians_unseal = false;  // the PIN is in no file
   std::vector<GateEntry> gates;
 };

@@ -76,34 +76,44 @@ void check_token_dir(const std::string& dir, uid_t daemon_uid, Findings& finding
   }
 }
 
+void check_pin(const HsmEntry& one, bool custodians_unseal, Findings& findings) {
+  const std::string pin = pin_file_of(one.token);
+  if (!pin.empty()) {
+    forbid(pin, "PIN file", kOthersRead | kOthersWrite | 0020U, "others may read or change it",
+           findings);
+  } else if (!custodians_unseal) {
+    findings.push_back({Severity::kError, "hsm.token names no pin-source",
+                        "add ?pin-source=file:/path to the URI, with the PIN in that file"});
+  }
+}
+
+void check_softhsm(const HsmEntry& one, uid_t daemon_uid, Findings& findings) {
+  const std::string tokens = hsm::folder_of_softhsm_conf(one.softhsm_conf);
+  if (tokens.empty()) {
+    findings.push_back({Severity::kError, one.softhsm_conf + " names no directories.tokendir",
+                        "correct the file, or hsm.softhsm_conf in vault.toml"});
+    return;
+  }
+  check_token_dir(tokens, daemon_uid, findings);
+  std::error_code unseen;
+  if (std::filesystem::exists(tokens + ".change", unseen)) {
+    findings.push_back({Severity::kWarning,
+                        tokens + ".change: a change of the token was broken off, or is under way",
+                        "run the `cardvault key` command again: it is finished or taken back"});
+  }
+}
+
 }  // namespace
 
 void check_files(const std::string& config_path, const ConfigFile& config, Findings& findings) {
   forbid(config_path, "configuration", kGroupOrOthersWrite, "others may change it", findings);
   forbid(config.data_dir, "data folder", kOthersAny | 0070U, "others may reach the databases",
          findings);
-  const std::string pin = pin_file_of(config.token);
-  if (pin.empty() && !config.custodians_unseal) {
-    findings.push_back({Severity::kError, "hsm.token names no pin-source",
-                        "add ?pin-source=file:/path to the URI, with the PIN in that file"});
-  } else if (!pin.empty()) {
-    forbid(pin, "PIN file", kOthersRead | kOthersWrite | 0020U, "others may read or change it",
-           findings);
-  }
   struct stat data{};
-  if (config.softhsm_conf.empty() || ::stat(config.data_dir.c_str(), &data) != 0) return;
-  const std::string tokens = hsm::folder_of_softhsm_conf(config.softhsm_conf);
-  if (tokens.empty()) {
-    findings.push_back({Severity::kError, config.softhsm_conf + " names no directories.tokendir",
-                        "correct the file, or hsm.softhsm_conf in vault.toml"});
-  } else {
-    check_token_dir(tokens, data.st_uid, findings);
-    std::error_code unseen;
-    if (std::filesystem::exists(tokens + ".change", unseen)) {
-      findings.push_back({Severity::kWarning,
-                          tokens + ".change: a change of the token was broken off, or is under way",
-                          "run the `cardvault key` command again: it is finished or taken back"});
-    }
+  const bool known = ::stat(config.data_dir.c_str(), &data) == 0;
+  for (const HsmEntry& one : config.hsms) {
+    check_pin(one, config.custodians_unseal, findings);
+    if (known && !one.softhsm_conf.empty()) check_softhsm(one, data.st_uid, findings);
   }
 }
 

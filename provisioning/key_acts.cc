@@ -76,11 +76,14 @@ std::string finish_earlier(const Context& context, TokenChange& change) {
 
 }  // namespace
 
-ExitCode rotate_key(const Context& context, const std::string& purpose) {
+ExitCode rotate_key(const Context& context, const RotateOptions& options) {
+  const std::string& purpose = options.purpose;
   const daemon::Config config = daemon::read_config(context.config);
   const auto change = open_token_change(config.hsm, pin_of_custodians(config));
   if (finish_earlier(context, *change).starts_with(purpose + "/")) return ExitCode::kDone;
-  const auto begun = ask_apart(context, "key.rotate", {{"purpose", purpose}});
+  Arguments arguments{{"purpose", purpose}};
+  if (options.first_hsm_only) arguments.emplace_back("first_hsm_only", "true");
+  const auto begun = ask_apart(context, "key.rotate", std::move(arguments));
   if (!begun.ok) return conclude(context, begun);
   const auto backup = open_key_backup(config, purpose);
   const auto key = daemon::parse_key(begun.rows.at(0).at(0));

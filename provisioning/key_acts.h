@@ -7,9 +7,13 @@
 
 namespace cardvault::provisioning {
 
+struct RotateOptions {
+  std::string purpose;
+  bool first_hsm_only = false;  // of several: the others don't serve until they have it too
+};
 // Makes the next version of a key, has the vault adopt it, and makes it the active one. A rotation
 // that was broken off is gone on with.
-ExitCode rotate_key(const Context& context, const std::string& purpose);
+ExitCode rotate_key(const Context& context, const RotateOptions& options);
 
 struct DestroyOptions {
   std::string label;

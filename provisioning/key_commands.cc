@@ -13,10 +13,12 @@ void add_rotate(CLI::App& key, Chosen& chosen) {
   CLI::App& app = command(key, "rotate", "make a key's next version and use it from now on",
                           "  cardvault key rotate pan-enc\n"
                           "The vault goes on meanwhile. Killed at any moment, run it again.");
-  const auto purpose = std::make_shared<std::string>();
-  app.add_option("PURPOSE", *purpose, kPurposes)->required();
-  app.callback([&chosen, purpose] {
-    chosen = [purpose](const Context& context) { return rotate_key(context, *purpose); };
+  const auto options = std::make_shared<RotateOptions>();
+  app.add_option("PURPOSE", options->purpose, kPurposes)->required();
+  app.add_flag("--first-hsm-only", options->first_hsm_only,
+               "where there are several: the others don't serve until they have the key too");
+  app.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return rotate_key(context, *options); };
   });
 }
 

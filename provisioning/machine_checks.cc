@@ -55,6 +55,24 @@ void check_swap(Findings& findings) {
   }
 }
 
+void load(const std::string& path, Findings& findings) {
+  void* module = ::dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (module == nullptr) {
+    const char* why = ::dlerror();
+    findings.push_back({Severity::kError,
+                        "the PKCS#11 module does not load: " + std::string(why ? why : ""),
+                        "install the vendor's library, or correct hsm.module"});
+    return;
+  }
+  if (::dlsym(module, "C_GetFunctionList") == nullptr) {
+    findings.push_back({Severity::kError, path + " is no PKCS#11 module",
+                        "name the vendor's library in hsm.module"});
+  } else {
+    findings.push_back({Severity::kOk, "the PKCS#11 module " + path + " loads"});
+  }
+  ::dlclose(module);
+}
+
 }  // namespace
 
 void check_module(const ConfigFile& config, Findings& findings) {
@@ -66,21 +84,7 @@ void check_module(const ConfigFile& config, Findings& findings) {
   } else {
     findings.push_back({Severity::kOk, "p11-kit logs no calls"});
   }
-  void* module = ::dlopen(config.module.c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (module == nullptr) {
-    const char* why = ::dlerror();
-    findings.push_back({Severity::kError,
-                        "the PKCS#11 module does not load: " + std::string(why ? why : ""),
-                        "install the vendor's library, or correct hsm.module"});
-    return;
-  }
-  if (::dlsym(module, "C_GetFunctionList") == nullptr) {
-    findings.push_back({Severity::kError, config.module + " is no PKCS#11 module",
-                        "name the vendor's library in hsm.module"});
-  } else {
-    findings.push_back({Severity::kOk, "the PKCS#11 module " + config.module + " loads"});
-  }
-  ::dlclose(module);
+  for (const HsmEntry& one : config.hsms) load(one.module, findings);
 }
 
 void check_machine(const ConfigFile& config, Findings& findings) {

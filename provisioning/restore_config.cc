@@ -74,6 +74,7 @@ std::string restored_vault_toml(const std::string& text, const NewVault& vault,
     hsm.insert_or_assign("init_args", read_only_init_args(vault.init_args));
   }
   hsm.insert_or_assign("token", token_uri);
+  hsm.erase("standby");  // what it holds is not what was restored
   hsm.erase("softhsm_conf");
   if (vault.module.find("softhsm") != std::string::npos) {
     hsm.insert_or_assign("softhsm_conf", vault.layout.softhsm_conf());

@@ -315,6 +315,11 @@ class Renewal {
 
 ExitCode renew_secrets(const Context& context, const std::string& plan_path) {
   const daemon::Config config = daemon::read_config(context.config);
+  if (!config.standbys.empty()) {
+    throw ToolError(ExitCode::kRefused,
+                    "the other HSMs in [hsm] would keep the PIN that was: take them out, restart, "
+                    "renew, clone them anew and put them back (docs/keys.md, \"Two HSMs\")");
+  }
   const std::string token = token_folder(config.hsm);
   if (token.empty()) {
     throw ToolError(

@@ -48,6 +48,17 @@ TEST(ReachableFiles, ATokenIsReadByTheFolderItStandsInAndNeverWritten) {
   }
 }
 
+TEST(ReachableFiles, EachHsmHasItsOwn) {
+  Config config = of_module("/opt/vendor/lib/module.so");
+  hsm::TokenConfig& standby = config.standbys.emplace_back();
+  standby.module = "/opt/other/module.so";
+  standby.init_args = "configdir='sql:/srv/nss'";
+  standby.token_uri = "pkcs11:token=y?pin-source=file:/run/other/pin";
+  const auto files = reachable_files(config);
+  EXPECT_THAT(files.load, testing::IsSupersetOf({"/opt/vendor/lib", "/opt/other"}));
+  EXPECT_THAT(files.read, testing::IsSupersetOf({"/run/credentials", "/run/other", "/srv/nss"}));
+}
+
 TEST(ReachableFiles, FoldersInAModulesArgumentsAndTheHsmsPort) {
   Config config = of_module("/opt/vendor/lib/module.so");
   config.hsm.init_args = "configdir='sql:/srv/nss' certPrefix=''";

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -29,8 +30,8 @@ struct Checks : testing::Test {
     create_file(dir + "/pin", "secret", 0400, {});
     create_file(dir + "/vault.toml", "", 0644, {});
     config.data_dir = dir + "/data";
-    config.softhsm_conf = dir + "/softhsm2.conf";
-    config.token = "pkcs11:token=t?pin-source=file:" + dir + "/pin";
+    config.hsms.at(0).softhsm_conf = dir + "/softhsm2.conf";
+    config.hsms.at(0).token = "pkcs11:token=t?pin-source=file:" + dir + "/pin";
   }
   ~Checks() override { fs::remove_all(dir); }
 
@@ -72,17 +73,28 @@ TEST_F(Checks, FindAMissingTokenFolder) {
 }
 
 TEST_F(Checks, FindAUriWithoutPin) {
-  config.token = "pkcs11:token=t";
+  config.hsms.at(0).token = "pkcs11:token=t";
   EXPECT_THAT(worst(check()), HasSubstr("pin-source"));
+}
+
+TEST_F(Checks, FindWhatIsWrongWithTheSecondHsm) {
+  create_file(dir + "/second", "secret", 0444, {});
+  config.hsms.push_back(
+      {"/no/such/module.so", "pkcs11:token=t?pin-source=file:" + dir + "/second", ""});
+  EXPECT_THAT(worst(check()), HasSubstr("chmod 0440 " + dir + "/second"));
+  config.hsms[0].module = "libc.so.6";
+  Findings findings;
+  check_module(config, findings);
+  EXPECT_EQ(std::ranges::count(findings, Severity::kError, &Finding::severity), 2);
 }
 
 TEST_F(Checks, FindAModuleThatDoesNotLoadOrIsNone) {
   Findings findings;
-  config.module = "/no/such/module.so";
+  config.hsms.at(0).module = "/no/such/module.so";
   check_module(config, findings);
   EXPECT_THAT(worst(findings), HasSubstr("does not load"));
   findings.clear();
-  config.module = "libm.so.6";
+  config.hsms.at(0).module = "libm.so.6";
   check_module(config, findings);
   EXPECT_THAT(worst(findings), HasSubstr("no PKCS#11 module"));
 }

@@ -37,6 +37,21 @@ TEST(ConfigFile, SaysWhereAFileIsBroken) {
   std::remove(path.c_str());
 }
 
+TEST(ConfigFile, ReadsEveryHsm) {
+  const std::string path = testing::TempDir() + "hsms.toml";
+  std::ofstream(path)
+      << "[hsm]\nmodule = \"/m\"\ntoken = [\"pkcs11:token=a\", \"pkcs11:token=b\"]\n"
+         "softhsm_conf = \"/c\"\n"
+         "[[hsm.standby]]\ntoken = \"pkcs11:token=c\"\nmodule = \"/n\"\n";
+  const ConfigFile config = read_config_file(path);
+  std::remove(path.c_str());
+  ASSERT_EQ(config.hsms.size(), 3U);
+  EXPECT_EQ(config.hsms[1].token, "pkcs11:token=b");
+  EXPECT_EQ(config.hsms[1].softhsm_conf, "/c");
+  EXPECT_EQ(config.hsms[2].module, "/n");
+  EXPECT_EQ(config.hsms[2].softhsm_conf, "");
+}
+
 TEST(ConfigFile, ReadsPathsAndGates) {
   const std::string path = testing::TempDir() + "good.toml";
   std::ofstream(path) << "[vault]\ndata_dir = \"/d\"\nadmin_socket = \"/s\"\n"
@@ -46,7 +61,7 @@ TEST(ConfigFile, ReadsPathsAndGates) {
   std::remove(path.c_str());
   EXPECT_EQ(config.data_dir, "/d");
   EXPECT_EQ(config.admin_socket, "/s");
-  EXPECT_EQ(config.module, "/m");
+  EXPECT_EQ(config.hsms.at(0).module, "/m");
   ASSERT_EQ(config.gates.size(), 1U);
   EXPECT_EQ(config.gates[0].uid, 7);
 }

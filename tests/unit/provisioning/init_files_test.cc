@@ -89,6 +89,31 @@ TEST(Config, NamesTheActsThatMayTakeTwoOperators) {
   std::remove(path.c_str());
 }
 
+TEST(InitFiles, TakeASecondHsmInEitherForm) {
+  const std::string path = testing::TempDir() + "second_hsm.toml";
+  std::ofstream(path) << vault_toml(example(), "pkcs11:token=x?pin-source=file:/pin");
+  const auto with = [&](const std::string& setting) {
+    return daemon::read_config(path, {"hsm.sessions=3", setting}).standbys;
+  };
+  const auto none = with("hsm.call_timeout_ms=1000");
+  EXPECT_TRUE(none.empty());
+  const auto listed = with("hsm.token=[\"pkcs11:token=x\", \"pkcs11:token=y\"]");
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].token_uri, "pkcs11:token=y");
+  EXPECT_EQ(listed[0].module, example().module);
+  EXPECT_EQ(listed[0].sessions, 3U);
+  const auto other = with("hsm.standby=[{token = \"pkcs11:token=y\", module = \"/lib/y.so\"}]");
+  ASSERT_EQ(other.size(), 1U);
+  EXPECT_EQ(other[0].module, "/lib/y.so");
+  EXPECT_EQ(other[0].softhsm_conf, "") << "the first one's is not for another module";
+  for (const char* bad :
+       {"hsm.token=[]", "hsm.token=[1]", "hsm.standby=[{module = \"/lib/y.so\"}]",
+        "hsm.standby=\"pkcs11:token=y\"", "hsm.standby=[{token = \"x\", sessions = 2}]"}) {
+    EXPECT_THROW((void)with(bad), base::StartupError) << bad;
+  }
+  std::remove(path.c_str());
+}
+
 TEST(InitFiles, GiveEveryGateItsOwnCeiling) {
   const daemon::Config config = parsed(example());
   ASSERT_EQ(config.gates.size(), 4U);
