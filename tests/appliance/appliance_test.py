@@ -21,7 +21,7 @@ import time
 import unittest
 
 from machine import inside, run
-from vault_machine import PORTS, VISA, Pinned, VaultMachine
+from vault_machine import HERE, PORTS, VISA, Pinned, VaultMachine
 
 GATES = [f"cardvault-gate@{name}.service" for name in PORTS]
 
@@ -272,6 +272,82 @@ class Appliance(VaultMachine):
         self.boot()
         for token in tokens:
             self.assertEqual(self.reveal(token), VISA)
+
+
+class UnsealedByCustodians(VaultMachine):
+    """Its PIN is in no file: three custodians bring it, and with survive_crash systemd keeps it over a crash."""
+
+    package, probe_library, folder = sys.argv[1:4]
+    unseal, root = "custodians", "sealed-vault"
+    unit = "cardvaultd.service"
+
+    def survive_crash(self, wanted):
+        """The drop-in of docs/custody.md and the setting, then a start: it is sealed, and opened."""
+        with open(os.path.join(HERE, "..", "..", "docs", "custody.md"), encoding="utf-8") as file:
+            path, text = re.search(r"```\n# (/etc/systemd/\S+)\n(.*?)```", file.read(), re.S).groups()
+        self.machine.run("sh", "-c", f"mkdir -p $(dirname {path}) && cat >{path}", input=text)
+        self.machine.run("sed", "-i", r"/^survive_crash/d; s/^\[unseal\].*/&\nsurvive_crash = " + wanted + "/", "/etc/cardvault/vault.toml")
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "stop", self.unit)
+        self.machine.run("systemctl", "start", self.unit)
+        self.wait_sealed()
+        self.custodians.unseal()
+        self.wait_ready()
+
+    def crash(self):
+        before = self.machine.show(self.unit, "MainPID")
+        self.machine.run("systemctl", "kill", "-s", "KILL", self.unit)
+        end = time.monotonic() + 30
+        while self.machine.show(self.unit, "MainPID") in ("0", before):
+            self.assertLess(time.monotonic(), end, "it is not started anew")
+            time.sleep(0.1)
+
+    def kept(self):
+        return int(self.machine.show(self.unit, "NFileDescriptorStore"))
+
+    def test_a_crash_heals_by_itself_until_seal_stop_or_reboot(self):
+        self.survive_crash("true")
+        token = self.store("+77010000011")
+        for _ in range(3):
+            self.crash()
+            self.wait_ready()
+            self.assertEqual(self.kept(), 1)
+            self.assertEqual(self.reveal(token), VISA)
+        cut, _ = self.under_load(self.crash)
+        self.assertEqual(cut, 0)
+
+        self.machine.run("cardvault", "seal")
+        self.wait_sealed()
+        self.assertEqual(self.kept(), 0)
+        self.crash()
+        self.wait_sealed()
+
+        self.custodians.unseal()
+        self.wait_ready()
+        self.assertEqual(self.kept(), 1)
+        self.machine.run("systemctl", "stop", self.unit)
+        self.assertEqual(self.kept(), 0)
+        self.machine.run("systemctl", "start", self.unit)
+        self.wait_sealed()
+
+        self.custodians.unseal()
+        self.wait_ready()
+        self.machine.power_off()
+        pin = self.custodians.user_pin().decode()
+        found = run("grep", "-rlaF", pin, self.machine.root, check=False)
+        self.assertEqual(found.stdout, "", "the PIN is on the disk")
+        self.boot()  # which waits for a sealed vault
+        self.assertEqual(self.reveal(token), VISA)
+
+    def test_without_it_a_crash_seals(self):
+        self.survive_crash("false")
+        token = self.store("+77010000012")
+        self.crash()
+        self.wait_sealed()
+        self.assertEqual(self.kept(), 0)
+        self.custodians.unseal()
+        self.wait_ready()
+        self.assertEqual(self.reveal(token), VISA)
 
 
 if __name__ == "__main__":

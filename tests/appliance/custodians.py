@@ -19,9 +19,10 @@ class Custodians(ceremony_table.Table):
     """Five, with key files and papers, at a table outside of the machine: `top`, which the machine sees under
     the same path while they sit."""
 
-    def __init__(self, machine, top):
+    def __init__(self, machine, top, unseal):
         self.machine = machine
-        super().__init__(top, read_back=False, cards=(), media=())
+        self.papers = {}
+        super().__init__(top, read_back=False, unseal=unseal, cards=(), media=())
 
     def terminal_program(self):
         return ["chroot", self.machine.root, "/usr/bin/cardvault"]
@@ -55,6 +56,17 @@ class Custodians(ceremony_table.Table):
             sitting = ceremony_table.Sitting(self, "ceremony", "run", self.plan, "--dir", "/var/lib/cardvault")
             if sitting.run() != 0:
                 raise RuntimeError(sitting.text[-3000:])
+            self.papers = sitting.papers
+
+    def unseal(self):
+        """Three of them at the running machine's terminal."""
+        sitting = ceremony_table.Sitting(self, "unseal", program=self.machine.command("/usr/bin/cardvault"))
+        sitting.entering = [self.papers[name, "user-pin"] for name in WITNESSES]
+        if sitting.run() != 0:
+            raise RuntimeError(sitting.text[-3000:])
+
+    def user_pin(self):
+        return ceremony_table.combine([ceremony_table.value_of(self.papers[name, "user-pin"]) for name in WITNESSES])
 
     def approved(self, *command):
         """A command on the running vault for which it wants the quorum's word."""

@@ -122,9 +122,11 @@ class Machine:
             time.sleep(0.3)
         raise RuntimeError("the machine did not finish booting: see " + self.root + ".console")
 
+    def command(self, *command):
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "--", *command]
+
     def run(self, *command, check=True, timeout=120, **options):
-        return run("nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "--", *command,
-                   check=check, timeout=timeout, **options)
+        return run(*self.command(*command), check=check, timeout=timeout, **options)
 
     def show(self, unit, name):
         return self.run("systemctl", "show", "-P", name, unit).stdout.strip()

@@ -37,11 +37,14 @@ class Pinned(http.client.HTTPSConnection):
 class VaultMachine(unittest.TestCase):
     """A machine with the package, a vault in it and clients in the networks around it."""
 
+    unseal = "pin-source"  # as in the plan of its ceremony
+    root = "vault"         # of the machine, in the folder
+
     @classmethod
     def setUpClass(cls):
         cls.networks = {}
         cls.addClassCleanup(cls.tear_down)
-        cls.machine = machines.Machine(machines.debian(cls.folder, cls.package), os.path.join(cls.folder, "vault"))
+        cls.machine = machines.Machine(machines.debian(cls.folder, cls.package), os.path.join(cls.folder, cls.root))
         cls.certificates = os.path.join(cls.folder, "certificates")
         shutil.rmtree(cls.certificates, ignore_errors=True)
         os.makedirs(cls.certificates)
@@ -50,7 +53,7 @@ class VaultMachine(unittest.TestCase):
         m = cls.machine
         table = tempfile.mkdtemp(prefix="cardvault-table-")
         cls.addClassCleanup(shutil.rmtree, table)
-        cls.custodians = Custodians(m, table)
+        cls.custodians = Custodians(m, table, cls.unseal)
         cls.custodians.hold()
         for name in ("ca.pem", "crl.pem"):
             shutil.copy(os.path.join(cls.certificates, name), m.path("/etc/cardvault/" + name))
@@ -80,6 +83,9 @@ class VaultMachine(unittest.TestCase):
             "collector": ("203.0.113.5", "203.0.113.1", 28), "bank": ("10.20.30.40", "10.20.30.1", 24)}.items()}
         for network in cls.networks.values():
             network.plug_into(cls.machine)
+        if cls.unseal == "custodians":
+            cls.wait_sealed()
+            cls.custodians.unseal()
         cls.wait_ready()
 
     @classmethod
@@ -146,6 +152,23 @@ class VaultMachine(unittest.TestCase):
                 if time.monotonic() > end:
                     raise RuntimeError(f"gate {client} does not answer: {why}\n" + cls.machine.journal("cardvault*")[-3000:])
                 time.sleep(0.2)
+
+    @classmethod
+    def wait_sealed(cls, seconds=60):
+        """Until the processors' gate has a daemon that is sealed, and waits for custodians."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                with contextlib.closing(cls.connect("processor", 5)) as line:
+                    status, body = cls.ask(line, "/v1/whoami")
+                if status == 503 and json.loads(body).get("code") == "sealed":
+                    return
+                why = f"{status} {body[:200]}"
+            except (OSError, http.client.HTTPException) as problem:
+                why = repr(problem)
+            if time.monotonic() > end:
+                raise RuntimeError(f"it is not sealed: {why}\n" + cls.machine.journal("cardvault*")[-3000:])
+            time.sleep(0.2)
 
     def ask_once(self, client, path, body):
         with contextlib.closing(self.connect(client)) as line:

@@ -212,7 +212,7 @@ class Gone(Exception):
 class Sitting:
     """One run of the tool on a terminal, with everybody doing what they are asked to."""
 
-    def __init__(self, table, *arguments, stderr=None):
+    def __init__(self, table, *arguments, stderr=None, program=None):
         self.table = table
         self.papers = {}      # (custodian, secret): the four lines, as the last screen showed them
         self.entering = []    # papers to type when a share is asked for, in order
@@ -225,7 +225,7 @@ class Sitting:
         self.text = ""
         self._typing = None
         self._shown = None
-        command = [*table.terminal_program(), *arguments]
+        command = [*(program or table.terminal_program()), *arguments]
         if stderr:
             command = ["/bin/sh", "-c", 'exec "$@" 2>"$0"', stderr, *command]
         self.child = pexpect.spawn(command[0], command[1:], env=table.env, timeout=120, encoding="utf-8",
