@@ -1,6 +1,7 @@
 // What a module can do, asked before a token of it is made.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "hsm/mechanisms.h"
@@ -11,7 +12,8 @@ namespace cardvault::hsm {
 
 struct ModuleSurvey {
   std::vector<MechanismFinding> findings;
-  bool wraps_keys = false;  // CKM_AES_KEY_WRAP, for the custodians' backup
+  bool wraps_keys = false;          // CKM_AES_KEY_WRAP, for the custodians' backup
+  std::vector<std::string> labels;  // of the tokens that are initialised already
 };
 
 // Of the first slot that waits for a token, else of the first with one. `config.token_uri` is not

@@ -94,6 +94,9 @@ ExitCode run_ceremony(const Context& context, const CeremonyOptions& options) {
   context.err << "cardvault: the vault is in " << dir << ", configured by "
               << vault.layout.vault_toml() << ".\nCopy " << dir
               << "/custody to where nobody can change it: its transcript proves what was done.\n";
+  if (plan.custodians_unseal) {
+    context.err << "Its PIN is with its custodians: start the vault, then `cardvault unseal`.\n";
+  }
   return ExitCode::kDone;
 }
 

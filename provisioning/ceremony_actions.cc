@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "provisioning/ceremony_desk.h"
 #include "provisioning/custodian_desk.h"
 #include "provisioning/custody/key_file.h"
 #include "vault/base/ascii.h"
@@ -36,23 +37,35 @@ void write_new(const std::string& path, const std::string& text) {
   }
 }
 
+// Asked for again on a terminal: what is typed after the tool's end would stand in the shell.
+base::SecretText new_passphrase(Passphrase& passphrase, const std::string& path) {
+  const std::string length = std::to_string(custody::kMinPassphrase) + " to " +
+                             std::to_string(custody::kMaxPassphrase) + " characters";
+  for (unsigned tries = 0; tries < kTries; ++tries) {
+    auto first = passphrase.ask("New passphrase for " + path + ", " + length);
+    const bool fits =
+        first.size() >= custody::kMinPassphrase && first.size() <= custody::kMaxPassphrase;
+    custody::Terminal* const terminal = passphrase.terminal();
+    if (terminal == nullptr) {
+      if (fits) return first;
+      break;
+    }
+    if (!fits) {
+      terminal->say("A passphrase has " + length + ".");
+    } else if (std::ranges::equal(first.expose(), passphrase.ask("The same once more").expose())) {
+      return first;
+    } else {
+      terminal->say("The two are not the same.");
+    }
+  }
+  throw ToolError(ExitCode::kUsage, "a passphrase has " + length + ": no key was made");
+}
+
 }  // namespace
 
 ExitCode create_custodian_key(const Context& context, const std::string& path, int passphrase_fd) {
   Passphrase passphrase(passphrase_fd);
-  const auto first = passphrase.ask("New passphrase for " + path + ", at least " +
-                                    std::to_string(custody::kMinPassphrase) + " characters");
-  if (first.size() < custody::kMinPassphrase || first.size() > custody::kMaxPassphrase) {
-    throw ToolError(ExitCode::kUsage,
-                    "a passphrase has " + std::to_string(custody::kMinPassphrase) + " to " +
-                        std::to_string(custody::kMaxPassphrase) + " characters: no key was made");
-  }
-  if (passphrase.terminal() != nullptr) {
-    const auto second = passphrase.ask("The same once more");
-    if (!std::ranges::equal(first.expose(), second.expose())) {
-      throw ToolError(ExitCode::kUsage, "the two are not the same: no key was made");
-    }
-  }
+  const auto first = new_passphrase(passphrase, path);
   const auto key = custody::create_key_file(path, first);
   context.out << "key = \"" << custody::public_key_text(key) << "\"\n";
   context.err << "cardvault: made " << path

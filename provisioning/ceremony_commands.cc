@@ -107,7 +107,8 @@ void add_share(CLI::App& app, Chosen& chosen) {
       share, "renew", "new PINs and a new backup key, for the custodians of a new plan",
       "  cardvault share renew plan-without-anna.toml\n"
       "The vault is stopped, or sealed, meanwhile. The plan names the same token; custodians and\n"
-      "thresholds may differ. Broken off, the same command goes on or begins anew.");
+      "thresholds may differ. Broken off, the same command goes on or begins anew: keep old and\n"
+      "new shares until it has come to its end.");
   const auto plan = std::make_shared<std::string>();
   renew.add_option("FILE", *plan, "the new plan, reviewed by everybody in it")->required();
   renew.callback([&chosen, plan] {
@@ -172,7 +173,7 @@ void add_register(CLI::App& custodian, Chosen& chosen) {
 }
 
 void add_unseal(CLI::App& app, Chosen& chosen) {
-  CLI::App& sub = command(app, "unseal", "open a sealed vault with custodians' shares of its PIN",
+  CLI::App& sub = command(app, "unseal", "open a sealed vault with shares of its PIN",
                           "  cardvault unseal\n"
                           "Each custodian types a share, or names its file and opens it; it is "
                           "checked at once.");

@@ -60,7 +60,7 @@ Ceremony::Ceremony(const Context& context, custody::Terminal& terminal, const cu
 void Ceremony::run() {
   open_journal();
   if (!done("end")) {
-    token_.check_module(plan_.has(SecretName::kBackupKey));
+    token_.check_module(plan_.has(SecretName::kBackupKey), done("token-begin"));
     sign_plan();
     make_secrets();
     make_token();

@@ -97,13 +97,16 @@ hsm::TokenConfig CeremonyToken::config(const std::string& uri) const {
   return config;
 }
 
-void CeremonyToken::check_module(bool backup) const {
+void CeremonyToken::check_module(bool backup, bool begun) const {
   const Environment environment;
   const auto copy = work_on_copy(true);
   const auto survey = hsm::survey_module(config(""));
   if (!survey) give_up(vault_.module + " can't be used", survey.error());
   const std::string missing = hsm::describe_missing(survey->findings);
   if (!missing.empty()) throw ToolError(ExitCode::kLocal, vault_.module + ": " + missing);
+  if (!begun && std::ranges::find(survey->labels, vault_.label) != survey->labels.end()) {
+    refuse_token(false);
+  }
   if (backup && !survey->wraps_keys) {
     throw ToolError(ExitCode::kLocal,
                     vault_.module +
@@ -111,6 +114,15 @@ void CeremonyToken::check_module(bool backup) const {
                         "its keys: take backup-key out of the plan, and clone the token by the "
                         "vendor's own means");
   }
+}
+
+void CeremonyToken::refuse_token(bool again) const {
+  throw ToolError(
+      ExitCode::kLocal,
+      "a token labelled \"" + vault_.label + "\" is there already, and is never overwritten" +
+          (again ? ". If this ceremony left it when it was broken off, no key is in it: reset the "
+                   "slot with the vendor's tool, then go on"
+                 : ": choose another label, or reset it if no vault uses it"));
 }
 
 std::string CeremonyToken::make(const base::SecretText& so_pin, const base::SecretText& user_pin,
@@ -121,12 +133,7 @@ std::string CeremonyToken::make(const base::SecretText& so_pin, const base::Secr
       .label = vault_.label, .so_pin = so_pin.clone(), .user_pin = user_pin.clone()};
   const auto uri = hsm::init_token(config(""), token);
   if (!uri && uri.error().code == base::Code::kAlreadyExists) {
-    throw ToolError(
-        ExitCode::kLocal,
-        "a token labelled \"" + vault_.label + "\" is there already, and is never overwritten" +
-            (again ? ". If this ceremony left it when it was broken off, no key is in it: reset "
-                     "the slot with the vendor's tool, then go on"
-                   : ": choose another label, or reset it if no vault uses it"));
+    refuse_token(again);
   }
   if (!uri) give_up("the token can't be made", uri.error());
   if (copy) copy->keep();

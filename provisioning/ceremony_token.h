@@ -21,8 +21,9 @@ class CeremonyToken {
  public:
   CeremonyToken(NewVault vault, std::string stage);
 
-  // Whether the module can do all that is asked of it, before anything is made.
-  void check_module(bool backup) const;
+  // Whether the module can do all that is asked of it, and has no token of this label unless this
+  // ceremony has `begun` to make it: before anything is made.
+  void check_module(bool backup, bool begun) const;
   // Initialises the token; returns its URI, without a pin-source. `again`: one that a broken-off
   // try of this ceremony left may be thrown away, which only SoftHSM allows.
   [[nodiscard]] std::string make(const base::SecretText& so_pin, const base::SecretText& user_pin,
@@ -49,6 +50,7 @@ class CeremonyToken {
  private:
   [[nodiscard]] hsm::TokenConfig config(const std::string& uri) const;
   [[nodiscard]] bool is_softhsm() const;
+  [[noreturn]] void refuse_token(bool again) const;
   // A SoftHSM token's copy to work on; null for modules that keep their keys safe themselves.
   [[nodiscard]] std::unique_ptr<TokenCopy> work_on_copy(bool empty) const;
 

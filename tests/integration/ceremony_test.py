@@ -349,7 +349,8 @@ class BadInput(Ceremonies):
         self.assertIn("cannot load hsm.module", sitting.text)
         self.assertNotIn("signs the plan", sitting.text)
 
-    def test_a_module_that_lacks_one_mechanism_is_refused_with_its_name(self):
+    def table_with_a_shim(self):
+        """A table whose token is of another vendor; and the folder in which that keeps its tokens."""
         table = self.table(read_back=False, cards=(), media=())
         shim = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
         tokens = os.path.join(self.top, "shim-tokens")
@@ -361,6 +362,34 @@ class BadInput(Ceremonies):
         with open(table.plan, "w", encoding="utf-8") as file:
             file.write(text.replace(SOFTHSM, shim))
         table.env |= {"SOFTHSM2_CONF": conf, "CARDVAULT_SHIM_TARGET": SOFTHSM}
+        return table, tokens
+
+    def test_a_token_that_is_there_already_is_refused_before_anybody_signs(self):
+        table, tokens = self.table_with_a_shim()
+        subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "cardvault", "--so-pin", "12345678",
+                        "--pin", "12345678"], env=table.env, check=True, capture_output=True)
+        before = {name: os.stat(os.path.join(tokens, name)).st_mtime_ns for name in os.listdir(tokens)}
+        sitting = self.run_plan(table)
+        self.assertEqual(sitting.run(), 4, sitting.text)
+        self.assertIn('a token labelled "cardvault" is there already, and is never overwritten', sitting.text)
+        self.assertNotIn("signs the plan", sitting.text)
+        self.assertEqual(before, {name: os.stat(os.path.join(tokens, name)).st_mtime_ns for name in os.listdir(tokens)})
+
+    def test_a_new_passphrase_is_asked_for_until_it_can_be_one(self):
+        table = self.table(cards=(), media=())
+        path = os.path.join(self.top, "zoe.key")
+        asking = Sitting(table, "custodian", "key", "create", path)
+        typed = ["short", "long enough it is", "but not the same", "long enough it is", "long enough it is"]
+        asking.RULES = [(r"(New passphrase for|The same once more)[^\r\n]*: ", "new"), *Sitting.RULES]
+        asking._new = lambda _: asking._secret(typed.pop(0))
+        self.assertEqual(asking.run(), 0, asking.text)
+        self.assertEqual((asking.text.count("A passphrase has 12 to 256 characters."),
+                          asking.text.count("The two are not the same.")), (1, 1))
+        self.assertEqual(typed, [])
+        self.assertTrue(os.path.exists(path))
+
+    def test_a_module_that_lacks_one_mechanism_is_refused_with_its_name(self):
+        table, tokens = self.table_with_a_shim()
         for mechanism, name in (("0x1080", "CKM_AES_KEY_GEN"), ("0x251", "CKM_SHA256_HMAC"),
                                 ("0x2109", "take backup-key out of the plan")):
             with self.subTest(name):
@@ -567,6 +596,9 @@ class Renewal(Ceremonies):
             keywrap.aes_key_unwrap(secret("backup-key"), bytes.fromhex(line.split("bytes=")[1]))
         found = self.tool("doctor").stdout
         self.assertNotIn("and still knows shares", found)
+        self.assertRegex(found, r"note +the custodians' secrets were renewed at \S+: every backup made before opens "
+                                r"with the shares of before +destroy what `cardvault-audit find \S+ --key audit.vkey "
+                                r"--operation backup.seal --until \S+` lists")
         self.assertRegex(found, r"anna left on \S+ and still approves acts")  # until another register is signed
         self.assertIn("audit-sign/1", self.tool("key", "list").stdout)
         drill = Sitting(self.vault, "share", "drill", "--transcript", second)
