@@ -42,17 +42,20 @@ NewOperator plan_operator(const std::string& text) {
   return {account(left).uid, right};
 }
 
+// weakly_canonical() alone leaves a relative path relative where nothing of it is there yet.
+std::string whole_path(const std::string& path) {
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path)).string();
+}
+
 }  // namespace
 
 NewVault plan_vault(const InitOptions& options) {
   NewVault vault;
-  vault.layout.dir = std::filesystem::weakly_canonical(options.dir).string();
-  vault.layout.config_dir = options.config_dir.empty()
-                                ? vault.layout.dir
-                                : std::filesystem::weakly_canonical(options.config_dir).string();
-  vault.layout.run_dir = options.run_dir.empty()
-                             ? vault.layout.dir + "/run"
-                             : std::filesystem::weakly_canonical(options.run_dir).string();
+  vault.layout.dir = whole_path(options.dir);
+  vault.layout.config_dir =
+      options.config_dir.empty() ? vault.layout.dir : whole_path(options.config_dir);
+  vault.layout.run_dir =
+      options.run_dir.empty() ? vault.layout.dir + "/run" : whole_path(options.run_dir);
   if (options.label.empty() || options.label.size() > kMaxLabel) {
     throw ToolError(ExitCode::kUsage, "a token's label has 1 to 32 bytes");
   }
