@@ -45,7 +45,7 @@ void add_bins(CLI::App& app, Chosen& chosen) {
 
 void add_init(CLI::App& app, Chosen& chosen) {
   CLI::App& init = command(
-      app, "init", "make a new vault: token, keys, databases, configuration",
+      app, "init", "make a new vault: token, keys, databases, settings",
       "  cardvault init --dir /var/lib/cardvault --config-dir /etc/cardvault --run-dir "
       "/run/cardvault\n"
       "  cardvault init --dir ~/vault\n"

@@ -1,9 +1,14 @@
 #include "provisioning/render.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <cstdio>
+#include <iostream>
+#include <sstream>
 
 namespace cardvault::provisioning {
 namespace {
@@ -14,13 +19,68 @@ std::size_t width(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
+// Of the terminal that `out` is; 0 for files, pipes and other streams.
+std::size_t columns_of(const std::ostream& out) {
+  winsize size{};
+  if (&out != &std::cout || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
+
+// The widest columns give way until the table fits.
+void shrink(std::vector<std::size_t>& widths, std::size_t columns) {
+  constexpr std::size_t kLeast = 12;
+  if (columns == 0 || widths.empty()) return;
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const std::size_t one : widths) total += one;
+  for (; total > columns; --total) {
+    const auto widest = std::ranges::max_element(widths);
+    if (*widest <= kLeast) return;
+    --*widest;
+  }
+}
+
+// Broken between words; a longer word stays whole, so that it can be copied.
+std::vector<std::string> wrap(const std::string& cell, std::size_t columns) {
+  std::vector<std::string> lines(1);
+  std::istringstream words(cell);
+  for (std::string word; words >> word;) {
+    std::string& line = lines.back();
+    if (line.empty()) {
+      line = word;
+    } else if (width(line) + 1 + width(word) <= columns) {
+      line += ' ' + word;
+    } else {
+      lines.push_back(word);
+    }
+  }
+  return lines;
+}
+
 void render_line(std::ostream& out, const std::vector<std::string>& cells,
                  const std::vector<std::size_t>& widths) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     out << cells[i];
-    if (i + 1 < cells.size()) out << std::string(widths[i] - width(cells[i]) + 2, ' ');
+    if (i + 1 == cells.size()) break;
+    const std::size_t used = std::min(width(cells[i]), widths[i]);
+    out << std::string(widths[i] - used + 2, ' ');
   }
   out << '\n';
+}
+
+void render_wrapped(std::ostream& out, const std::vector<std::string>& cells,
+                    const std::vector<std::size_t>& widths) {
+  std::vector<std::vector<std::string>> wrapped;
+  std::size_t height = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    wrapped.push_back(wrap(cells[i], widths[i]));
+    height = std::max(height, wrapped.back().size());
+  }
+  for (std::size_t row = 0; row < height; ++row) {
+    std::vector<std::string> line;
+    for (const auto& cell : wrapped) line.push_back(row < cell.size() ? cell[row] : "");
+    while (line.size() > 1 && line.back().empty()) line.pop_back();
+    render_line(out, line, widths);
+  }
 }
 
 void render_table(std::ostream& out, const wire::AdminAnswer& answer) {
@@ -38,7 +98,15 @@ void render_table(std::ostream& out, const wire::AdminAnswer& answer) {
   for (const auto& line : lines) {
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], width(line[i]));
   }
-  for (const auto& line : lines) render_line(out, line, widths);
+  const auto whole = widths;
+  shrink(widths, columns_of(out));
+  for (const auto& line : lines) {
+    if (widths == whole) {
+      render_line(out, line, widths);
+    } else {
+      render_wrapped(out, line, widths);
+    }
+  }
 }
 
 void render_json(std::ostream& out, const wire::AdminAnswer& answer) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -12,16 +13,18 @@ import tempfile
 import time
 import unittest
 
+import pexpect
+
 import vault_fixture
 
 CARD = {"pan": "4111111111111111", "expiry": "2029-12", "customer": "+77010000001"}
 TOOL = os.path.join(vault_fixture.PROGRAMS, "cardvault")
 
 
-def init(folder, *options):
+def init(folder, *options, cwd=None):
     return subprocess.run([TOOL, "init", "--dir", folder, "--daemon-user", "61001",
                            "--gate", "web=61002", *options],
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=120, cwd=cwd)
 
 
 @unittest.skipIf(os.geteuid() != 0, "gives files to other accounts")
@@ -44,6 +47,13 @@ class Init(unittest.TestCase):
             for name in files:
                 found = os.stat(os.path.join(folder, name))
                 self.assertEqual((found.st_uid, found.st_mode & 0o222), (0, 0), name)
+
+    def test_a_folder_named_from_here_is_written_down_whole(self):
+        self.assertEqual(init("vault", cwd=self.top).returncode, 0)
+        for name in ("vault.toml", "gate-web.toml", "softhsm2.conf"):
+            text = pathlib.Path(self.dir, name).read_text(encoding="utf-8")
+            self.assertIn(self.dir, text, name)
+            self.assertNotRegex(text, '["= ]vault/', name)
 
     def test_makes_every_key_with_its_check_value(self):
         done = init(self.dir, "--format", "json")
@@ -184,6 +194,17 @@ class Tool(unittest.TestCase):
         findings = json.loads(done.stdout)
         self.assertEqual([f for f in findings if f["severity"] == "error"], [])
         self.assertTrue(any("not a secure cryptographic device" in f["what"] for f in findings))
+
+    def test_a_table_fits_a_narrow_terminal(self):
+        command = shlex.join(self.vault.tool_command("doctor"))
+        lines = pexpect.run(command, dimensions=(24, 80), timeout=60).decode().splitlines()
+        self.assertIn("SEVERITY  WHAT", lines[0])
+        for line in lines:
+            if len(line) > 80:  # only for a word that can be copied whole
+                self.assertGreater(max(len(word) for word in line.split()), 30, line)
+        whole = self.vault.tool("doctor", check=False).stdout
+        self.assertEqual(" ".join(whole.split()).count("error"), " ".join(lines).count("error"))
+        self.assertGreater(len(lines), len(whole.splitlines()))
 
     def test_doctor_finds_a_pin_that_everybody_may_read(self):
         pin = self.vault.path("pin")
