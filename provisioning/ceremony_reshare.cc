@@ -5,6 +5,7 @@
 #include "provisioning/ceremony_delivery.h"
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/custody/transcript_check.h"
+#include "provisioning/key_folder_files.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
 #include "vault/custody/left_log.h"
@@ -13,11 +14,12 @@
 namespace cardvault::provisioning {
 namespace {
 
+namespace fs = std::filesystem;
 using custody::SecretName;
 
 constexpr const char* kAgain =
-    "The shares that were good before still are. Move the unfinished transcript away, and run the "
-    "same command again.\n";
+    "The shares that were good before still are. New ones that were given out just now are in no "
+    "transcript:\ndestroy them, and run the same command again.\n";
 
 class Reshare {
  public:
@@ -30,7 +32,7 @@ class Reshare {
         plan_(custody::parse_plan(options.transcript, old_.head.plan)),
         shares_(old_),
         desk_(terminal, plan_),
-        home_(std::filesystem::absolute(options.out).parent_path()) {
+        home_(fs::absolute(options.out).parent_path()) {
     for (const std::string& one : options.mediums) replace_medium(one);
     if (!custody::all_good(custody::check_transcript(old_))) {
       throw ToolError(ExitCode::kRefused,
@@ -52,8 +54,12 @@ class Reshare {
   }
 
   void run(const std::string& out) {
+    // Not under its name before it is whole: the newest transcript says which shares are good.
+    const std::string draft = out + ".part";
+    broken_split_ = split_of(draft);
+    fs::remove(draft);
     custody::TranscriptWriter writer = custody::TranscriptWriter::create(
-        out, {"reshare", old_.head.vault, custody::hex(custody::sha256(text_)), plan_.text});
+        draft, {"reshare", old_.head.vault, custody::hex(custody::sha256(text_)), plan_.text});
     writer.add("begin", {{"operator", login_name()},
                          {"secret", std::string(custody::secret_name(secret_))}});
     carry_over(writer);
@@ -64,9 +70,22 @@ class Reshare {
                               {"reason", "reshared"}});
     writer.add("end", {});
     for (const custody::PlanCustodian& who : plan_.custodians) sign(writer, who);
+    fs::rename(draft, out);
+    sync_directory(home_);
   }
 
  private:
+  // Of a try that was broken off: no other shares may be called what its are.
+  [[nodiscard]] unsigned split_of(const std::string& draft) const {
+    if (!fs::exists(draft)) return 0;
+    try {
+      const auto broken = custody::TranscriptWriter::resume(draft);
+      return custody::ShareRegister(broken.so_far()).newest_generation(secret_);
+    } catch (const base::StartupError&) {
+      return 0;  // it has no whole beginning: nothing was split
+    }
+  }
+
   void replace_medium(const std::string& text) {
     const auto equals = text.find('=');
     const std::string name = text.substr(0, equals);
@@ -97,7 +116,7 @@ class Reshare {
       writer.add("share-entered", custody::share_fields(one.label, one.custodian, one.digest));
     }
     custody::ShareLabel label = current_[0].label;
-    const unsigned generation = shares_.newest_generation(secret_) + 1;
+    const unsigned generation = std::max(shares_.newest_generation(secret_), broken_split_) + 1;
     if (generation > 255) throw ToolError(ExitCode::kLocal, "no more splits can be counted");
     label.generation = static_cast<std::uint8_t>(generation);
     auto out = custody::split_secret(value, label);
@@ -145,6 +164,7 @@ class Reshare {
   custody::ShareRegister shares_;
   Desk desk_;
   std::string home_;
+  unsigned broken_split_ = 0;
   std::vector<custody::KnownShare> current_;
 };
 
@@ -153,7 +173,7 @@ class Reshare {
 ExitCode reshare(const Context& context, const ReshareOptions& options) {
   const auto secret = custody::parse_secret_name(options.secret);
   if (!secret) throw ToolError(ExitCode::kUsage, "no secret is called " + options.secret);
-  if (std::filesystem::exists(options.out)) {
+  if (fs::exists(options.out)) {
     throw ToolError(ExitCode::kLocal, options.out + " is there already, and is never overwritten");
   }
   custody::Terminal terminal(kAgain);

@@ -495,7 +495,20 @@ class Later(Ceremonies):
         self.assertEqual(listed.stdout.count('"never"'), 13)
         self.assertEqual(len(self.read(transcript + ".drills").splitlines()), 2)
 
+    def reshare_broken_off(self, table, first, second, papers):
+        sitting = Sitting(table, "share", "reshare", "so-pin", "--transcript", first, "--out", second)
+        sitting.entering = [papers[name, "so-pin"] for name in ("anna", "dana", "erik")]
+        sitting.answers = {"anna, are the old shares destroyed": [lambda: sitting.child.kill(signal.SIGKILL) or ""]}
+        with self.assertRaises(Gone):
+            sitting.run()
+        self.assertFalse(os.path.exists(second))  # the newest transcript is the one before
+        drill = Sitting(table, "share", "drill", "--transcript", first)
+        drill.entering = [sitting.papers["anna", "so-pin"]]
+        self.assertEqual(drill.run(), 1, drill.text)
+        self.assertIn("no ceremony of this transcript", drill.text)
+
     def reshare(self, table, first, second, papers):
+        self.reshare_broken_off(table, first, second, papers)
         sitting = Sitting(table, "share", "reshare", "so-pin", "--transcript", first, "--out", second)
         foreign = self.another_vaults_paper()
         # Erik's, erik's again, another vault's, another secret's; then bolat's file and anna's paper.
@@ -513,7 +526,8 @@ class Later(Ceremonies):
         merged = {**papers, **sitting.papers}
         self.assertIsNone(before)
         now = self.shares_of(table, merged, "so-pin")
-        self.assertEqual([share["split"] for share in now], [2] * 5)
+        self.assertEqual([share["split"] for share in now], [3] * 5)  # the second was broken off
+        self.assertEqual([name for name in os.listdir(os.path.dirname(second)) if name.endswith(".part")], [])
         old = [value_of(papers["anna", "so-pin"]), value_of(papers["erik", "so-pin"]),
                table.open_file(self.share_file(table, "bolat", "so-pin", 1), "bolat")]
         self.assertEqual(combine(now[1:4]), combine(old))
