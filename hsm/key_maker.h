@@ -36,12 +36,16 @@ struct NewToken {
 
 enum class TokenUser : std::uint8_t { kSecurityOfficer, kUser };
 
-// C_SetPIN on the token of `config.token_uri`, whose pin-source is not read. kHsmPinRefused when
-// `before` is not its PIN. Throws StartupError as Module does. REQUIRES a token that nobody else
+// C_SetPIN (PKCS#11 5.5) on the token of `config.token_uri`, whose pin-source is not read.
+// kHsmPinRefused when `before` is not its PIN, kNotFound when it has no such user (NSS softoken has
+// no security officer). Throws StartupError as Module does. REQUIRES a token that nobody else
 // has open: SoftHSM rewrites its files (trap 1).
 [[nodiscard]] base::Result<void> change_pin(const TokenConfig& config, TokenUser who,
                                             const base::SecretText& before,
                                             const base::SecretText& after);
+// Logs in and out; errors as change_pin(). A wrong PIN counts as one on tokens that count.
+[[nodiscard]] base::Result<void> try_pin(const TokenConfig& config, TokenUser who,
+                                         const base::SecretText& pin);
 
 // softhsm2.conf(5) for tokens below `token_dir`.
 [[nodiscard]] std::string softhsm_conf_text(const std::string& token_dir);

@@ -58,6 +58,26 @@ base::Result<void> set_user_pin(const Module& module, CK_SLOT_ID slot, const bas
   return {};
 }
 
+// `set_pin` is C_SetPIN, or nothing.
+template <class SetPin>
+base::Result<void> logged_in(const TokenConfig& config, TokenUser who, const base::SecretText& pin,
+                             SetPin set_pin) {
+  Module module(config);
+  if (auto ready = module.initialize(); !ready) return std::unexpected(ready.error());
+  const auto slot = module.find_token(parse_token_uri(config.token_uri));
+  if (!slot) return std::unexpected(slot.error());
+  auto session = Session::open(module, *slot, true);
+  if (!session) return std::unexpected(session.error());
+  CK_RV rv = module.fn()->C_Login(session->handle(), who == TokenUser::kUser ? CKU_USER : CKU_SO,
+                                  pin_bytes(pin), pin.size());
+  if (rv == CKR_USER_TYPE_INVALID) return refuse(Code::kNotFound, "C_Login", rv);
+  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_Login", rv);
+  rv = set_pin(module, *session);
+  static_cast<void>(module.fn()->C_Logout(session->handle()));
+  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_SetPIN", rv);
+  return {};
+}
+
 std::string label_of(const Module& module, CK_SLOT_ID slot) {
   CK_TOKEN_INFO info{};
   static_cast<void>(module.fn()->C_GetTokenInfo(slot, &info));
@@ -77,20 +97,14 @@ base::SecretText random_pin() {
 
 base::Result<void> change_pin(const TokenConfig& config, TokenUser who,
                               const base::SecretText& before, const base::SecretText& after) {
-  Module module(config);
-  if (auto ready = module.initialize(); !ready) return std::unexpected(ready.error());
-  const auto slot = module.find_token(parse_token_uri(config.token_uri));
-  if (!slot) return std::unexpected(slot.error());
-  auto session = Session::open(module, *slot, true);
-  if (!session) return std::unexpected(session.error());
-  CK_RV rv = module.fn()->C_Login(session->handle(), who == TokenUser::kUser ? CKU_USER : CKU_SO,
-                                  pin_bytes(before), before.size());
-  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_Login", rv);
-  rv = module.fn()->C_SetPIN(session->handle(), pin_bytes(before), before.size(), pin_bytes(after),
-                             after.size());
-  static_cast<void>(module.fn()->C_Logout(session->handle()));
-  if (rv != CKR_OK) return refuse(ckr_code(rv), "C_SetPIN", rv);
-  return {};
+  return logged_in(config, who, before, [&](const Module& module, const Session& session) {
+    return module.fn()->C_SetPIN(session.handle(), pin_bytes(before), before.size(),
+                                 pin_bytes(after), after.size());
+  });
+}
+
+base::Result<void> try_pin(const TokenConfig& config, TokenUser who, const base::SecretText& pin) {
+  return logged_in(config, who, pin, [](const Module&, const Session&) { return CKR_OK; });
 }
 
 std::string softhsm_conf_text(const std::string& token_dir) {

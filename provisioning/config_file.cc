@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <string_view>
 
@@ -85,6 +86,8 @@ ConfigFile read_config_file(const std::string& path) {
   config.admin_socket = file["vault"]["admin_socket"].value_or("");
   config.hsms = read_hsms(file);
   config.custodians_unseal = file["unseal"]["by"].value_or("") == std::string_view("custodians");
+  const auto beside = std::filesystem::path(config.data_dir) / ".." / "custody";
+  config.custody_dir = file["unseal"]["custody"].value_or(beside.lexically_normal().string());
   if (const toml::array* gates = file["gate"].as_array()) {
     for (const toml::node& node : *gates) {
       const toml::table* gate = node.as_table();

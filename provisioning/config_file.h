@@ -26,6 +26,7 @@ struct ConfigFile {
   std::string admin_socket;
   std::vector<HsmEntry> hsms;      // the first, and those that stand by; never empty
   bool custodians_unseal = false;  // the PIN is in no file
+  std::string custody_dir;         // of the custodians' papers
   std::vector<GateEntry> gates;
 };
 

@@ -11,6 +11,7 @@
 #include "hsm/softhsm_conf.h"
 #include "provisioning/key_token_folder.h"
 #include "provisioning/local_checks.h"
+#include "provisioning/renewed_token.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -99,7 +100,8 @@ void check_softhsm(const HsmEntry& one, uid_t daemon_uid, Findings& findings) {
   if (std::filesystem::exists(tokens + ".change", unseen)) {
     findings.push_back({Severity::kWarning,
                         tokens + ".change: a change of the token was broken off, or is under way",
-                        "run the `cardvault key` command again: it is finished or taken back"});
+                        "run the command again (`cardvault key` or `share renew`): it is "
+                        "finished or taken back"});
   }
 }
 
@@ -109,6 +111,13 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
   forbid(config_path, "configuration", kGroupOrOthersWrite, "others may change it", findings);
   forbid(config.data_dir, "data folder", kOthersAny | 0070U, "others may reach the databases",
          findings);
+  if (pins_half_renewed(config.custody_dir)) {
+    findings.push_back(
+        {Severity::kError,
+         "a renewal of the token's PINs was broken off, or is under way: it may have "
+         "one of its new ones and not the other",
+         "run `cardvault share renew` again; keep old and new shares until then"});
+  }
   struct stat data{};
   const bool known = ::stat(config.data_dir.c_str(), &data) == 0;
   for (const HsmEntry& one : config.hsms) {

@@ -5,6 +5,7 @@
 #include "provisioning/key_backup.h"
 #include "provisioning/key_change.h"
 #include "provisioning/key_vault_line.h"
+#include "provisioning/renewed_token.h"
 #include "provisioning/time_text.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/key_states.h"
@@ -61,10 +62,12 @@ ExitCode finish(const Context& context, TokenChange& change, const TokenChangeNo
 }
 
 // Finishes what was broken off; returns its label when that went well.
-std::string finish_earlier(const Context& context, TokenChange& change) {
+std::string finish_earlier(const Context& context, const daemon::Config& config,
+                           TokenChange& change) {
   const auto left = change.unfinished();
-  if (!left) return "";
-  if (left->verb != "make" && left->verb != "destroy") {
+  const bool renewal = pins_half_renewed(config.unseal.custody_dir);
+  if (!left && !renewal) return "";
+  if (renewal || (left->verb != "make" && left->verb != "destroy")) {
     throw ToolError(
         ExitCode::kRefused,
         "a renewal of the token's PINs was broken off: `cardvault share renew` ends it");
@@ -80,7 +83,7 @@ ExitCode rotate_key(const Context& context, const RotateOptions& options) {
   const std::string& purpose = options.purpose;
   const daemon::Config config = daemon::read_config(context.config);
   const auto change = open_token_change(config.hsm, pin_of_custodians(config));
-  if (finish_earlier(context, *change).starts_with(purpose + "/")) return ExitCode::kDone;
+  if (finish_earlier(context, config, *change).starts_with(purpose + "/")) return ExitCode::kDone;
   Arguments arguments{{"purpose", purpose}};
   if (options.first_hsm_only) arguments.emplace_back("first_hsm_only", "true");
   const auto begun = ask_apart(context, "key.rotate", std::move(arguments));
@@ -102,7 +105,7 @@ ExitCode destroy_key(const Context& context, const DestroyOptions& options) {
                                                       : parse_duration(options.after)));
   if (options.give_up_log_search) arguments.emplace_back("give_up_log_search", "true");
   const auto change = open_token_change(config.hsm, pin_of_custodians(config));
-  if (finish_earlier(context, *change) == options.label) return ExitCode::kDone;
+  if (finish_earlier(context, config, *change) == options.label) return ExitCode::kDone;
   auto answer = ask_apart(context, "key.destroy", std::move(arguments));
   const bool due = answer.ok && !answer.rows.empty();
   if (!due) return conclude(context, answer);

@@ -1,10 +1,6 @@
 #include "provisioning/key_change.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <map>
 
@@ -14,6 +10,7 @@
 #include "provisioning/private_file.h"
 #include "provisioning/saved_softhsm_conf.h"
 #include "provisioning/token_failure.h"
+#include "provisioning/writable_folder.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -101,32 +98,6 @@ void test(Login& login, const hsm::TokenConfig& config, const Reports& before,
     }
   });
 }
-
-// NSS's files are read-only for their owner as well; root needs no right.
-class WritableFolder {
- public:
-  explicit WritableFolder(const std::string& folder) {
-    if (folder.empty() || ::geteuid() == 0) return;
-    add(folder);
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      if (entry.is_regular_file()) add(entry.path());
-    }
-  }
-  WritableFolder(const WritableFolder&) = delete;             // puts back once
-  WritableFolder& operator=(const WritableFolder&) = delete;  // puts back once
-  ~WritableFolder() {
-    for (const auto& [path, mode] : modes_) ::chmod(path.c_str(), mode);
-  }
-
- private:
-  void add(const std::string& path) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0) return;
-    const mode_t mode = status.st_mode & 07777U;
-    if (::chmod(path.c_str(), mode | S_IWUSR) == 0) modes_.emplace_back(path, mode);
-  }
-  std::vector<std::pair<std::string, mode_t>> modes_;
-};
 
 class ExchangedToken final : public TokenChange {
  public:

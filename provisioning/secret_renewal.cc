@@ -3,22 +3,25 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 
+#include "hsm/token_uri.h"
 #include "provisioning/backup_custody.h"
 #include "provisioning/backup_key.h"
 #include "provisioning/ceremony_delivery.h"
+#include "provisioning/config_file.h"
 #include "provisioning/custody/transcript_check.h"
-#include "provisioning/key_exchange.h"
 #include "provisioning/key_restore_proof.h"
-#include "provisioning/key_token_folder.h"
 #include "provisioning/key_vault_line.h"
 #include "provisioning/locked_memory.h"
 #include "provisioning/private_file.h"
-#include "provisioning/saved_softhsm_conf.h"
+#include "provisioning/renewed_token.h"
 #include "provisioning/secret_renewal_files.h"
 #include "provisioning/socket_backend.h"
 #include "provisioning/token_failure.h"
+#include "vault/base/clock.h"
 #include "vault/custody/left_log.h"
+#include "vault/custody/lines.h"
 #include "vault/custody/shamir.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/key_states.h"
@@ -33,7 +36,9 @@ constexpr const char* kAgain =
     "The token, its PINs and the shares of before are as they were. Shares that were given out "
     "just "
     "now open nothing: destroy them, and run the same command again.\n";
-constexpr const char* kNote = "renew";
+constexpr const char* kGoOn =
+    "The token may have one of its new PINs and not the other. Old and new shares are needed until "
+    "the\nsame command has come to its end: run it again.\n";
 
 base::SecretText text_of(const base::SecretBuffer& bytes) {
   return base::SecretText(base::as_text(bytes));
@@ -66,7 +71,7 @@ void demand_rest(const Context& context, const daemon::Config& config) {
 // The renewed token is live: the rest takes its place, and the vault's own eyes look at it where
 // they can.
 ExitCode finish(const Context& context, const daemon::Config& config, const RenewalFiles& files,
-                TokenExchange& exchange) {
+                RenewedToken& token) {
   files.put_in_place();
   if (!config.unseal.custodians) {
     const auto adopted = ask_apart(context, "key.adopt", {});
@@ -75,15 +80,20 @@ ExitCode finish(const Context& context, const daemon::Config& config, const Rene
                                               printable(adopted.message));
     }
   }
-  exchange.confirm();
-  context.err << "cardvault: the token has new PINs, and its keys a new backup key. Destroy every "
-                 "share of before,\nand every backup made before: it opens with the old shares. "
-                 "Make a new one, and register the custodians\n(cardvault custodian draft) where "
-                 "they are others now.\n";
+  token.confirm();
+  const std::string newest = custody::newest_transcript(files.folder);
+  const auto renewed = custody::parse_transcript(newest, custody::read_text_file(newest));
+  const std::string time = base::format_time(renewed.last("end")->time_ms).substr(0, 19) + "Z";
+  context.err << "cardvault: the token has new PINs, and its keys a new backup key.\n"
+                 "Destroy every share of before, and every backup made before: it opens with them. "
+                 "The log has them all:\n  cardvault-audit find "
+              << config.audit.dir << " --key audit.vkey --operation backup.seal --until " << time
+              << "\nThen make a new backup; and where the custodians are others now, register them "
+                 "(cardvault custodian draft).\n";
   return ExitCode::kDone;
 }
 
-class Renewal {
+class Renewal final : public RenewedPins {
  public:
   Renewal(const daemon::Config& config, const RenewalFiles& files, custody::Plan plan,
           custody::Terminal& terminal)
@@ -117,19 +127,26 @@ class Renewal {
     }
   }
 
-  void run(TokenExchange& exchange) {
+  base::SecretText before(SecretName secret) override { return text_of(before_.at(secret)); }
+  base::SecretText after(SecretName secret) override { return text_of(fresh_.at(secret)); }
+
+  void run(RenewedToken& token) {
     count_broken_splits();
     fs::remove(files_.draft);
     auto writer = custody::TranscriptWriter::create(
         files_.draft,
         {"renewal", old_.head.vault, custody::hex(custody::sha256(old_text_)), plan_.text});
     writer.add("begin", {{"operator", login_name()}});
+    terminal_.say(plan_.title + "\nVault " + old_.head.vault +
+                  ". Nothing of it is changed before everybody has signed the transcript at the "
+                  "end.");
     for (const custody::PlanCustodian& who : plan_.custodians) sign_plan(writer, who);
     for (const auto& [secret, threshold] : plan_.thresholds) rebuild(writer, secret);
     std::vector<custody::Share> shares;
     for (const auto& [secret, threshold] : plan_.thresholds) split(writer, secret, shares);
+    token.prepare(*this);
     for (std::size_t i = 0; i < plan_.custodians.size(); ++i) deliver_to(writer, i, shares);
-    renew_copy(writer, exchange.stage());
+    wrap_anew(writer, token);
     for (const auto& [secret, generation] : generations_) {
       writer.add("split-void", {{"secret", std::string(custody::secret_name(secret))},
                                 {"generation", std::to_string(generation)},
@@ -139,7 +156,8 @@ class Renewal {
     for (const custody::PlanCustodian& who : plan_.custodians) sign(writer, who);
     set_access(files_.draft, 0644, {});
     files_.begin_pin(text_of(fresh_.at(SecretName::kUserPin)));
-    exchange.exchange({kNote, fs::path(files_.next).filename(), "-", "-", "-"});
+    terminal_.say("\n== the token gets its new PINs");
+    token.put_live(*this, fs::path(files_.next).filename());
   }
 
  private:
@@ -169,6 +187,7 @@ class Renewal {
   void sign_plan(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
     const std::string& name = who.custodian.name;
     terminal_.say("\n== " + name + " signs the new plan\n" +
+                  "Compare with the plan that you reviewed (cardvault ceremony plan show):\n" +
                   custody::for_comparison(plan_.digest, "  "));
     const auto key = desk_.authenticate(who);
     terminal_.demand_yes(name + ", is it the plan that you reviewed, and do you sign it");
@@ -232,26 +251,12 @@ class Renewal {
     }
   }
 
-  void renew_copy(custody::TranscriptWriter& writer, const std::string& copy) {
-    terminal_.say("\n== a copy of the token gets the new PINs, and its keys are wrapped anew");
-    hsm::TokenConfig config = config_.hsm;
-    config.softhsm_conf = copy + ".conf";
-    create_file(config.softhsm_conf, hsm::softhsm_conf_text(copy), 0600, {});
-    const auto so = text_of(fresh_.at(SecretName::kSoPin));
-    const auto user = text_of(fresh_.at(SecretName::kUserPin));
+  void wrap_anew(custody::TranscriptWriter& writer, RenewedToken& token) {
+    terminal_.say("\n== the token's keys are wrapped anew");
     std::vector<hsm::WrappedKey> wrapped;
-    {
-      const SavedSoftHsmConf saved;
-      for (const auto& [who, secret] :
-           {std::pair{hsm::TokenUser::kSecurityOfficer, SecretName::kSoPin},
-            std::pair{hsm::TokenUser::kUser, SecretName::kUserPin}}) {
-        const auto done =
-            hsm::change_pin(config, who, text_of(before_.at(secret)), text_of(fresh_.at(secret)));
-        if (!done) give_up("the token's PINs can't be changed", done.error());
-      }
-      const auto maker = hsm::KeyMaker::open(config, user);
-      if (plan_.has(SecretName::kBackupKey)) wrapped = wrap_all(*maker);
-    }
+    token.with_keys(*this, [&](hsm::KeyMaker& maker) {
+      if (plan_.has(SecretName::kBackupKey)) wrapped = wrap_all(maker);
+    });
     writer.add("pins-changed", {{"label", plan_.label}});
     if (!plan_.has(SecretName::kBackupKey)) return;
     const auto& backup_key = fresh_.at(SecretName::kBackupKey);
@@ -311,6 +316,42 @@ class Renewal {
   std::map<SecretName, unsigned> broken_splits_;  // of a try before this one
 };
 
+// After a break: PINs from their files, where there are some, and else from custodians.
+class PinsOfShares final : public RenewedPins {
+ public:
+  PinsOfShares(const daemon::Config& config, const RenewalFiles& files)
+      : config_(config), files_(files) {}
+
+  base::SecretText before(SecretName secret) override {
+    const auto uri = hsm::parse_token_uri(config_.hsm.token_uri);
+    if (secret == SecretName::kUserPin && !uri.pin_source.empty()) return hsm::read_pin(uri);
+    return rebuild(files_.newest, "custodians of before bring OLD", secret);
+  }
+  base::SecretText after(SecretName secret) override {
+    const std::string file = files_.begun_pin();
+    if (secret == SecretName::kUserPin && !file.empty()) {
+      const std::string& uri = config_.hsm.token_uri;
+      return hsm::read_pin(hsm::parse_token_uri(uri.substr(0, uri.find('?')) +
+                                                "?pin-source=file:" + uri_encode(file)));
+    }
+    return rebuild(files_.draft, "custodians of the new plan bring NEW", secret);
+  }
+
+ private:
+  base::SecretText rebuild(const std::string& path, const std::string& who, SecretName secret) {
+    if (!terminal_) terminal_.emplace(kGoOn);
+    const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
+    const auto plan = custody::parse_plan(path, transcript.head.plan);
+    terminal_->say("\n== " + who + " shares of " + std::string(custody::secret_name(secret)));
+    return text_of(
+        Desk(*terminal_, plan).rebuild(custody::ShareRegister(transcript), secret, nullptr));
+  }
+
+  const daemon::Config& config_;
+  const RenewalFiles& files_;
+  std::optional<custody::Terminal> terminal_;  // where somebody is needed
+};
+
 }  // namespace
 
 ExitCode renew_secrets(const Context& context, const std::string& plan_path) {
@@ -320,42 +361,35 @@ ExitCode renew_secrets(const Context& context, const std::string& plan_path) {
                     "the other HSMs in [hsm] would keep the PIN that was: take them out, restart, "
                     "renew, clone them anew and put them back (docs/keys.md, \"Two HSMs\")");
   }
-  const std::string token = token_folder(config.hsm);
-  if (token.empty()) {
-    throw ToolError(
-        ExitCode::kRefused,
-        "PINs are renewed on SoftHSM only: hold a ceremony for a new token, and restore "
-        "the backup onto it (docs/ceremony.md)");
-  }
   const RenewalFiles files(config);
   demand_rest(context, config);
-  TokenExchange exchange(token);
-  if (const auto& left = exchange.unfinished()) {
-    if (left->verb != kNote) {
-      throw ToolError(ExitCode::kRefused,
-                      "a change of " + left->label +
-                          " was broken off: finish it first, by the key command "
-                          "that began it");
-    }
-    return finish(context, config, files, exchange);
+  const auto token = open_renewed_token(config.hsm, files.folder);
+  if (token->unfinished()) {
+    keep_memory(context.err);
+    context.err << "cardvault: going on with what was broken off\n";
+    PinsOfShares pins(config, files);
+    token->put_live(pins, "");
+    return finish(context, config, files, *token);
   }
   custody::Plan plan = custody::parse_plan(plan_path, custody::read_text_file(plan_path));
   keep_memory(context.err);
   custody::Terminal terminal(kAgain);
   try {
-    Renewal(config, files, std::move(plan), terminal).run(exchange);
+    Renewal(config, files, std::move(plan), terminal).run(*token);
   } catch (const custody::Declined& problem) {
-    exchange.discard();
+    token->discard();
     files.forget();
     throw ToolError(ExitCode::kRefused, std::string(problem.what()) + "\n" + kAgain);
   } catch (...) {
-    if (!exchange.unfinished()) {
-      exchange.discard();
+    if (token->unfinished()) {
+      context.err << "cardvault: " << kGoOn;
+    } else {
+      token->discard();
       files.forget();
     }
     throw;
   }
-  return finish(context, config, files, exchange);
+  return finish(context, config, files, *token);
 }
 
 }  // namespace cardvault::provisioning

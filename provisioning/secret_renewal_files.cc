@@ -59,6 +59,10 @@ void RenewalFiles::begin_pin(const base::SecretText& pin) const {
   create_file(pin_ + kDraft, pin.expose(), 0400, owner_of(pin_));
 }
 
+std::string RenewalFiles::begun_pin() const {
+  return !pin_.empty() && fs::exists(pin_ + kDraft) ? pin_ + kDraft : "";
+}
+
 void RenewalFiles::begin_wrapped(const std::string& text) const {
   fs::remove(wrapped_ + kDraft);
   create_file(wrapped_ + kDraft, text, 0600, {});

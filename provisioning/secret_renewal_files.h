@@ -21,6 +21,8 @@ class RenewalFiles {
 
   // The PIN file's, of its owner; nothing where the PIN is in no file.
   void begin_pin(const base::SecretText& pin) const;
+  // Where begin_pin() put it, for hsm::read_pin(); "" when it isn't there.
+  [[nodiscard]] std::string begun_pin() const;
   void begin_wrapped(const std::string& text) const;
   // Every draft that is there, in an order in which each may be the last: the PIN first.
   void put_in_place() const;

@@ -315,6 +315,9 @@ class UnsealedByCustodians(VaultMachine):
             self.assertEqual(self.reveal(token), VISA)
         cut, _ = self.under_load(self.crash)
         self.assertEqual(cut, 0)
+        self.machine.run("systemctl", "restart", self.unit)
+        self.wait_ready()
+        self.assertEqual(self.kept(), 1)
 
         self.machine.run("cardvault", "seal")
         self.wait_sealed()

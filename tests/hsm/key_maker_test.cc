@@ -102,6 +102,36 @@ TEST_P(KeyMakerTest, ATokenIsNotInitialisedTwice) {
   EXPECT_NO_THROW(KeyMaker::open(token.config)) << "the PIN still holds";
 }
 
+TEST_P(KeyMakerTest, ANewPinOpensTheSameKeysAndTheOldOneNothing) {
+  TestToken::Options options;
+  options.purposes = {KeyPurpose::kPanEnc};
+  options.pin = "the-pin-of-before";
+  const TestToken token(GetParam(), options);
+  const auto keys = by_label(*KeyMaker::open(token.config));
+  const base::SecretText before(options.pin), after("the-pin-of-after");
+  const auto refused = change_pin(token.config, TokenUser::kUser, after, before);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kHsmPinRefused);
+  ASSERT_TRUE(change_pin(token.config, TokenUser::kUser, before, after));
+  EXPECT_TRUE(try_pin(token.config, TokenUser::kUser, after));
+  const auto old = try_pin(token.config, TokenUser::kUser, before);
+  ASSERT_FALSE(old);
+  EXPECT_EQ(old.error().code, Code::kHsmPinRefused);
+  EXPECT_EQ(by_label(*KeyMaker::open(token.config, after)).at("pan-enc/1").kcv,
+            keys.at("pan-enc/1").kcv);
+}
+
+TEST_P(KeyMakerTest, ATokenWithoutAnOfficerSaysSo) {
+  TestToken::Options options;
+  options.purposes = {};
+  const TestToken token(GetParam(), options);
+  const auto officer =
+      try_pin(token.config, TokenUser::kSecurityOfficer, base::SecretText("nobody's-pin"));
+  ASSERT_FALSE(officer);
+  EXPECT_EQ(officer.error().code,
+            GetParam() == Kind::kNss ? Code::kNotFound : Code::kHsmPinRefused);
+}
+
 INSTANTIATE_TEST_SUITE_P(Modules, KeyMakerTest, ::testing::Values(Kind::kSoftHsm, Kind::kNss),
                          [](const auto& tested) {
                            return std::string(tested.param == Kind::kNss ? "Nss" : "SoftHsm");

@@ -70,8 +70,7 @@ std::string secrets_of(const Transcript& transcript, const std::string& name) {
 
 std::string how_to_replace(const std::string& name) {
   return "`cardvault share renew` with a plan without " + name +
-         " (SoftHSM; for another token hold a ceremony of such a plan, and restore the backup onto "
-         "the new one), then destroy every backup under the old backup key";
+         ", then destroy every backup made before";
 }
 
 }  // namespace cardvault::custody

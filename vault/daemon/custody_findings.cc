@@ -56,6 +56,31 @@ void examine_leavers(Vault& vault, const std::string& path, Findings& findings) 
   }
 }
 
+// When the newest renewal came to its end; 0 when there was none.
+std::int64_t renewed_ms(const std::string& newest) {
+  const std::string stem = newest.substr(0, newest.rfind('.') + 1);
+  for (unsigned long n = std::stoul(newest.substr(stem.size())); n != 0; --n) {
+    const std::string path = stem + std::to_string(n);
+    if (!std::filesystem::exists(path)) continue;
+    const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
+    const custody::Entry* end = transcript.last("end");
+    if (transcript.head.kind == "renewal" && end != nullptr) return end->time_ms;
+  }
+  return 0;
+}
+
+void examine_old_backups(Vault& vault, const std::string& path, Findings& findings) {
+  const std::int64_t time_ms = renewed_ms(path);
+  if (time_ms == 0) return;
+  const std::string time = base::format_time(time_ms).substr(0, 19) + "Z";
+  findings.push_back({"note",
+                      "the custodians' secrets were renewed at " + time +
+                          ": every backup made before opens with the shares of before",
+                      "destroy what `cardvault-audit find " + vault.config().audit.dir +
+                          " --key audit.vkey --operation backup.seal --until " + time +
+                          "` lists, and those shares"});
+}
+
 void examine_shares(Vault& vault, Findings& findings) {
   const UnsealConfig& config = vault.config().unseal;
   const std::int64_t now_ms = vault.clock().now_ms();
@@ -65,6 +90,7 @@ void examine_shares(Vault& vault, Findings& findings) {
     throw base::StartupError(config.custody_dir + ": it has no transcript.N");
   }
   examine_leavers(vault, path, findings);
+  examine_old_backups(vault, path, findings);
   const auto drills = custody::last_drills(path);
   const std::string how = "`cardvault share drill --transcript " + path + "`";
   struct Count {
