@@ -65,7 +65,8 @@ ExitCode find_events(const Context& context, FindInVault options) {
     throw ToolError(ExitCode::kLocal, "the vault publishes no log: name its folder");
   }
   const auto look = [&](const auditor::Terminal& terminal) {
-    if (own_log) await_publication(terminal, find.folder, find.also, find.key, events);
+    if (own_log)
+      await_publication(terminal, find.folder, find.also, find.key, find.custodians, events);
     return auditor::find(find, terminal);
   };
   return static_cast<ExitCode>(auditor::guarded(look)(terminal_of(context)));

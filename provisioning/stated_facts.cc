@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/published_log.h"
 #include "provisioning/time_text.h"
 #include "vault/audit/proven_log.h"
@@ -67,14 +68,15 @@ wire::AdminAnswer name_log(const Context& context, Backend& backend, const std::
     throw ToolError(ExitCode::kLocal, "the vault publishes no log: name its folder");
   }
   if (answer.ok && own_log) {
-    await_publication(terminal_of(context), options.folder, options.also, options.key, events);
+    await_publication(terminal_of(context), options.folder, options.also, options.key,
+                      options.custodians, events);
   }
   return answer;
 }
 
 void await_publication(const auditor::Terminal& terminal, const std::string& folder,
                        const std::vector<std::string>& also, const std::string& key,
-                       std::uint64_t events) {
+                       const std::vector<std::string>& custodians, std::uint64_t events) {
   constexpr auto kPublishing = std::chrono::seconds(5);
   constexpr auto kPause = std::chrono::milliseconds(50);
   const auditor::PublishedLog log(folder, also);
@@ -82,7 +84,7 @@ void await_publication(const auditor::Terminal& terminal, const std::string& fol
   const auto end = std::chrono::steady_clock::now() + kPublishing;
   const auto published = [&]() -> std::uint64_t {
     try {
-      return log.checkpoint(verifier).size;
+      return log.checkpoint(verifier, auditor::trust_custodians(custodians)).size;
     } catch (const audit::NotProven&) {
       return 0;  // still by the key before: the next one is by this key, if the log is sound
     }

@@ -18,7 +18,7 @@ namespace cardvault::provisioning {
 // the terminal when they are not after five. Throws StartupError as PublishedLog.
 void await_publication(const auditor::Terminal& terminal, const std::string& folder,
                        const std::vector<std::string>& also, const std::string& key,
-                       std::uint64_t events);
+                       const std::vector<std::string>& custodians, std::uint64_t events);
 
 // Its keys, clients and budgets. Throws ToolError(kRefused) when it does not say.
 [[nodiscard]] auditor::VaultState state_of(const Context& context, Backend& backend);

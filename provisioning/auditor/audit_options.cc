@@ -26,6 +26,14 @@ CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
   return *command;
 }
 
+void add_custodians(CLI::App& command, std::vector<std::string>& registers) {
+  command
+      .add_option("--custodians", registers,
+                  "the register of custodians whose quorum is trusted where it put a key in a lost "
+                  "one's place, or approved a restore; repeatable")
+      ->take_all();
+}
+
 // Whatever keeps it from checking ends in the exit code that says so.
 Command guarded(Command command) {
   return [command = std::move(command)](const Terminal& terminal) {
@@ -67,6 +75,7 @@ void add_mirror(CLI::App& parent, const std::string& program,
       ->required();
   command.add_option("--ca", options->credentials.ca_file, "the CA of the vault's gates (PEM)")
       ->required();
+  add_custodians(command, options->custodians);
   command.add_flag("--follow", options->follow, "keep on until an alarm, SIGINT or SIGTERM");
   command.add_option("--interval", options->interval_s, "of --follow, seconds between two looks")
       ->check(CLI::Range(1, 86400))
@@ -103,8 +112,7 @@ void add_commands(CLI::App& parent, const std::string& program,
       ->take_all();
   check.add_option("--before-key", verifying->before.keys, "its key, as --key; repeatable")
       ->take_all();
-  check.add_option("--custodians", verifying->before.custodians,
-                   "the register of a vault's custodians: their quorum approved the restore");
+  add_custodians(check, verifying->before.custodians);
   check.add_option("--threads", verifying->threads, "how many (default: one per core)");
   check.callback([chosen, verifying] {
     chosen(guarded([verifying](const Terminal& terminal) { return verify(*verifying, terminal); }));

@@ -16,6 +16,8 @@ using Command = std::function<int(const Terminal&)>;
 // A subcommand with its examples and exit codes.
 CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
                       const std::string& examples);
+// `--custodians`, which all that follow a log's keys have.
+void add_custodians(CLI::App& command, std::vector<std::string>& registers);
 // The command with its exceptions as messages and exit codes.
 [[nodiscard]] Command guarded(Command command);
 

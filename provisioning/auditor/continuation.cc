@@ -1,14 +1,13 @@
 #include "provisioning/auditor/continuation.h"
 
-#include <algorithm>
 #include <memory>
 #include <optional>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/event_codec.h"
 #include "vault/audit/verify.h"
-#include "vault/custody/lines.h"
-#include "vault/custody/quorum.h"
+#include "vault/custody/digest.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -46,34 +45,6 @@ audit::VerifierKey key_of(const std::string& log, const std::vector<std::string>
     if (key.name() == log) return key;
   }
   throw base::StartupError("no --before-key is of the log " + printable(log));
-}
-
-std::string root_hex(const audit::Hash& root) { return custody::hex(root); }
-
-// What is wrong with the quorum's signatures; empty: nothing.
-std::string quorum_fault(const Continuation& now, const audit::Checkpoint& last,
-                         const std::string& custodians) {
-  try {
-    const auto set = custody::parse_custodian_set(custodians, read_file(custodians));
-    if (!custody::check_signatures(set, set.audit_key).empty()) {
-      return "the signatures under " + custodians + " do not hold";
-    }
-    const auto action = custody::parse_action("the action", now.action);
-    std::vector<custody::Approval> approvals;
-    for (const std::string& one : now.approvals) {
-      approvals.push_back(custody::parse_approval("an approval", one));
-    }
-    const std::pair<std::string, std::string> wanted{
-        "checkpoint", std::to_string(last.size) + " " + root_hex(last.root)};
-    const bool about_this = action.verb == "backup.restore" &&
-                            std::ranges::find(action.arguments, wanted) != action.arguments.end();
-    if (!about_this) return "the quorum approved another act, or another checkpoint";
-    const auto verdict = custody::check_quorum(action, approvals, set, now.time_ms);
-    if (verdict.reached) return "";
-    return verdict.problems.empty() ? "no quorum" : verdict.problems.front();
-  } catch (const base::StartupError& problem) {
-    return problem.what();
-  }
 }
 
 // JSON is of the newest log alone.
@@ -120,13 +91,18 @@ int verify_before(const audit::ReadFile& read, std::uint64_t size, const BeforeO
       return not_verified(terminal, first->log,
                           "the checkpoint that the next log begins with is not signed by its key");
     }
-    const auto report = audit::verify_log(
-        before.files(), key, {{"the next log's first record", first->note}}, {options.threads, {}});
+    const auto report =
+        audit::verify_log(before.files(), key, {{"the next log's first record", first->note}},
+                          {options.threads, {}}, trust_custodians(options.custodians));
     if (!report.findings.empty()) {
       return not_verified(terminal, first->log, described(report.findings[0]));
     }
     if (!options.custodians.empty()) {
-      const std::string fault = quorum_fault(*first, last.checkpoint, options.custodians);
+      const std::string fault =
+          quorum_fault({first->action, first->approvals, first->time_ms}, "backup.restore",
+                       {{"checkpoint", std::to_string(last.checkpoint.size) + " " +
+                                           custody::hex(last.checkpoint.root)}},
+                       options.custodians);
       if (!fault.empty()) return not_verified(terminal, first->log, fault);
     }
     lines_of(terminal) << "verified: " << printable(first->log) << ", " << report.checkpoint.size

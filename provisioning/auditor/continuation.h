@@ -12,9 +12,9 @@
 namespace cardvault::auditor {
 
 struct BeforeOptions {
-  std::vector<std::string> folders;  // of the logs before, the newest first
-  std::vector<std::string> keys;     // theirs, in any order: each is taken by the log's name
-  std::string custodians;            // the register whose quorum signed; "": signatures unchecked
+  std::vector<std::string> folders;     // of the logs before, the newest first
+  std::vector<std::string> keys;        // theirs, in any order: each is taken by the log's name
+  std::vector<std::string> custodians;  // registers, one whose quorum signed; none: unchecked
   unsigned threads = 0;
 };
 

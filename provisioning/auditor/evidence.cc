@@ -1,8 +1,10 @@
 #include "provisioning/auditor/evidence.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/key_chain.h"
@@ -80,16 +82,23 @@ int verify_evidence(const EvidenceOptions& options, const Terminal& terminal) {
   }
   const std::string manifest = std::move(files->front().bytes);
   files->erase(files->begin());
+  audit::KeyChain chain(keys.front(), trust_custodians(options.custodians));
   for (const TarFile& file : *files) {
     if (!file.name.starts_with(kEndorsedName)) continue;
-    if (auto next = audit::endorsed_key(file.bytes, keys.back())) keys.push_back(std::move(*next));
+    std::uint64_t record = 0;
+    const char* const end = file.name.data() + file.name.size();
+    std::from_chars(file.name.data() + std::string_view(kEndorsedName).size(), end, record);
+    chain.look_at(file.bytes, record);
   }
+  for (const audit::EndorsedKey& next : chain.successors()) keys.push_back(next.key);
   const auto note = audit::parse_note(manifest);
   if (!note || std::ranges::none_of(keys, [&](const audit::VerifierKey& key) {
         return audit::signed_by(*note, key) == audit::Signed::kByKey;
       })) {
     return refuse(terminal,
-                  "the manifest is not signed by this key, nor by one that it endorsed in it");
+                  chain.refused().empty()
+                      ? "the manifest is not signed by this key, nor by one that it endorsed in it"
+                      : chain.refused());
   }
   const auto list = listed(note->text, vault);
   if (!list) return refuse(terminal, "what the key signed is no manifest of this vault's evidence");

@@ -26,7 +26,8 @@ inline constexpr const char* kEndorsedName = "keys/endorsed-";
 
 struct EvidenceOptions {
   std::string archive;
-  std::string key;  // audit.vkey's path, or its text
+  std::string key;                           // audit.vkey's path, or its text
+  std::vector<std::string> custodians = {};  // see trust_custodians()
 };
 // `evidence verify`: that the key, or one that it handed on to by the events among the files,
 // signed the manifest, that each file is the one it lists and none is missing or added, and that

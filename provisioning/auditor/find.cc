@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/progress_line.h"
 #include "provisioning/auditor/published_log.h"
 #include "provisioning/auditor/search.h"
@@ -43,7 +44,8 @@ std::vector<std::string> tokens_of(LogSearch& search,
 int find(const FindOptions& options, const Terminal& terminal) {
   EventQuery query = query_of(options);
   const PublishedLog log(options.folder, options.also);
-  const audit::Checkpoint checkpoint = log.checkpoint(log.key(options.key));
+  const audit::Checkpoint checkpoint =
+      log.checkpoint(log.key(options.key), trust_custodians(options.custodians));
   std::optional<IndexFolder> index;
   if (!options.no_index) {
     index.emplace(options.index.empty() ? options.folder + "/index" : options.index);

@@ -12,8 +12,9 @@ namespace cardvault::auditor {
 
 struct FindOptions {
   std::string folder;
-  std::vector<std::string> also;  // further folders with files of the log
-  std::string key;                // see PublishedLog::key()
+  std::vector<std::string> also;        // further folders with files of the log
+  std::string key;                      // see PublishedLog::key()
+  std::vector<std::string> custodians;  // see trust_custodians()
   EventQuery query;
   std::string since, until;  // as typed; see parse_utc()
   std::string format;        // "table", "json", "csv"; empty: what the terminal says

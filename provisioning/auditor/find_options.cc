@@ -34,6 +34,7 @@ void add_find_options(CLI::App& command, FindOptions& options) {
   command.add_option("--limit,-n", options.limit, "no more than so many");
   command.add_option("--also", options.also, "a folder with months moved away, repeatable")
       ->take_all();
+  add_custodians(command, options.custodians);
   command.add_option("--index", options.index, "where indexes are kept (default: DIR/index)");
   command.add_flag("--no-index", options.no_index, "read everything, keep nothing");
   command.add_option("--threads", options.threads, "how many (default: one per core)");

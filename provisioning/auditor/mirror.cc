@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/progress_line.h"
 #include "provisioning/auditor/published_log.h"
 #include "provisioning/auditor/remote_log.h"
@@ -124,7 +125,8 @@ int update(const MirrorOptions& options, std::vector<audit::VerifierKey>& keys, 
     ProgressLine progress(terminal, "mirror", "records");
     report = audit::update_mirror(
         remote.files(), files, keys,
-        [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); });
+        [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); },
+        trust_custodians(options.custodians));
   }
   if (!report) refuse(report.error(), options);
   if (report->alarm) return raise(*report, options, files, terminal);

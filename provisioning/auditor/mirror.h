@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "protocol/client/tls_context.h"
 #include "provisioning/auditor/terminal.h"
@@ -13,6 +14,7 @@ struct MirrorOptions {
   std::string folder;  // made when it isn't there
   std::string key;     // a verifier key, or a file with one
   client::Credentials credentials;
+  std::vector<std::string> custodians = {};  // see trust_custodians()
   bool follow = false;
   unsigned interval_s = 10;
 };

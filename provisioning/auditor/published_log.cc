@@ -1,11 +1,12 @@
 #include "provisioning/auditor/published_log.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "vault/audit/checkpoint.h"
-#include "vault/audit/key_chain.h"
+#include "vault/audit/proof.h"
 #include "vault/audit/proven_log.h"
 
 namespace cardvault::auditor {
@@ -23,6 +24,24 @@ std::string text_of(const std::string& key) {
   throw StartupError(printable(key) +
                      ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
                      "one, or with a PEM public key of Ed25519 or P-256");
+}
+
+// That the log has the past that the custodians' quorum knew of.
+void demand_continued(const audit::ReadFile& read, const audit::Checkpoint& now,
+                      const audit::EndorsedKey& key) {
+  const auto last = audit::parse_checkpoint_text(key.last_known);
+  if (!last) return;
+  audit::TileReader tiles(read, now.size);
+  const auto proof =
+      audit::consistency_proof(std::min(last->size, now.size), now.size, tiles.nodes());
+  if (last->size <= now.size && proof &&
+      audit::verify_consistency(last->size, last->root, now.size, now.root, *proof)) {
+    return;
+  }
+  throw audit::NotProven(
+      "the log is not a continuation of the checkpoint that the custodians' "
+      "quorum knew of when it replaced the lost key, in record " +
+      std::to_string(key.record));
 }
 
 }  // namespace
@@ -58,7 +77,8 @@ audit::VerifierKey parse_key(const std::string& key) {
   return *parsed;
 }
 
-audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key) const {
+audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
+                                           const audit::QuorumJudge& judge) const {
   const auto note = own_.read(std::string(audit::kCheckpointPath));
   if (!note || !*note) {
     throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
@@ -67,8 +87,13 @@ audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key) const 
   if (opened.trust == audit::Trust::kOtherKey) {
     std::vector<audit::VerifierKey> keys = {key};
     const audit::LogView view(files(), opened.checkpoint.size);
-    for (const auto& next : audit::find_successors(view, key).keys) keys.push_back(next.key);
+    const auto successors = audit::find_successors(view, key, judge);
+    for (const auto& next : successors.keys) keys.push_back(next.key);
     opened = audit::open_checkpoint(**note, keys);
+    if (opened.trust == audit::Trust::kOtherKey && !successors.refused.empty()) {
+      throw audit::NotProven(successors.refused);
+    }
+    for (const auto& next : successors.keys) demand_continued(files(), opened.checkpoint, next);
   }
   if (opened.trust != audit::Trust::kGood) {
     throw audit::NotProven("the checkpoint is not signed by that key for that log");

@@ -7,6 +7,7 @@
 
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/disk_log_files.h"
+#include "vault/audit/key_chain.h"
 #include "vault/audit/tile_reader.h"
 #include "vault/audit/verifier_key.h"
 
@@ -25,8 +26,10 @@ class PublishedLog {
   [[nodiscard]] audit::VerifierKey key(const std::string& key) const;
   // What the key, or one that the log hands on to from it, signed as the log's state. The newest
   // key is the fastest: to find those after an older one, all records are read. Throws StartupError
-  // when there is no checkpoint, NotProven when it is not signed by that key for that log.
-  [[nodiscard]] audit::Checkpoint checkpoint(const audit::VerifierKey& key) const;
+  // when there is no checkpoint, NotProven when it is not signed by that key for that log. `judge`
+  // as of KeyChain.
+  [[nodiscard]] audit::Checkpoint checkpoint(const audit::VerifierKey& key,
+                                             const audit::QuorumJudge& judge) const;
 
  private:
   std::string folder_;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/progress_line.h"
 #include "provisioning/auditor/published_log.h"
 #include "provisioning/auditor/utc_time.h"
@@ -34,7 +35,8 @@ audit::VerifyReport verified(const ReportOptions& options, const PublishedLog& l
   ProgressLine progress(terminal, "verify", "records");
   return audit::verify_log(
       log.files(), key, older,
-      {options.threads, [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }});
+      {options.threads, [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
+      trust_custodians(options.custodians));
 }
 
 // Of the state that was verified, whatever was published meanwhile.

@@ -12,10 +12,11 @@ namespace cardvault::auditor {
 
 struct ReportOptions {
   std::string folder;
-  std::vector<std::string> also;     // further folders with files of the log
-  std::string key;                   // see PublishedLog::key()
-  std::string from, to;              // as typed; empty: the log's first event, and its last
-  std::vector<std::string> against;  // files: checkpoints kept elsewhere
+  std::vector<std::string> also;        // further folders with files of the log
+  std::string key;                      // see PublishedLog::key()
+  std::vector<std::string> custodians;  // see trust_custodians()
+  std::string from, to;                 // as typed; empty: the log's first event, and its last
+  std::vector<std::string> against;     // files: checkpoints kept elsewhere
   std::vector<std::string> languages = {"en"};
   std::string output;
   unsigned threads = 0;

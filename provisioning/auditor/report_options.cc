@@ -6,6 +6,7 @@
 namespace cardvault::auditor {
 
 void add_report_options(CLI::App& command, ReportOptions& options) {
+  add_custodians(command, options.custodians);
   command.add_option("--from", options.from, "UTC, as in 2026-12-01 (default: the first event)");
   command.add_option("--to", options.to, "before then (default: the last event)");
   command.add_option("--output,-o", options.output, "the page, as report.html")->required();
@@ -51,6 +52,7 @@ void add_evidence_verify(CLI::App& evidence, const std::string& program,
   const auto options = std::make_shared<EvidenceOptions>();
   command.add_option("FILE", options->archive, "the archive")->required();
   command.add_option("--key", options->key, "audit.vkey, or its text")->required();
+  add_custodians(command, options->custodians);
   command.callback([chosen, options] {
     chosen(guarded(
         [options](const Terminal& terminal) { return verify_evidence(*options, terminal); }));

@@ -67,6 +67,12 @@ std::string log_facts(Language language, const ReportFacts& facts) {
       row(say(language, Say::kRecords), number_text(language, checkpoint.size)) +
       row(say(language, Say::kRoot), "<code>" + audit::to_base64(checkpoint.root) + "</code>") +
       row(say(language, Say::kKey), "<code>" + escaped(facts.key) + "</code>");
+  for (const audit::EndorsedKey& next : facts.verified.successors) {
+    if (next.last_known.empty()) continue;
+    html += row(say(language, Say::kReplaced), "<code>" + escaped(next.key.text()) + "</code> (" +
+                                                   std::string(say(language, Say::kRecord)) + " " +
+                                                   number_text(language, next.record) + ")");
+  }
   for (const std::string& one : facts.continues) {
     html += row(say(language, Say::kContinues), escaped(one));
   }

@@ -116,7 +116,13 @@ void ReportTally::live(const core::Event& event) {
     }
   }
   if (event.outcome != "ok") return;
-  if (op == "key.make" || op == "key.activate") {
+  if (op == "key.replace") {
+    if (auto* lost = life_of(keys, detail(event, "lost"))) {
+      lost->state = "destroyed";
+      lost->ended_ms = event.time_ms;
+    }
+  }
+  if (op == "key.make" || op == "key.activate" || op == "key.replace") {
     auto* key = life_of(keys, event.resource);
     if (key == nullptr) return;
     key->kind = detail(event, "kind");
@@ -166,10 +172,12 @@ void ReportTally::count(std::uint64_t record, const core::Event& event) {
     readers.add(event.actor + " " + event.operation, event.time_ms);
   }
   if (event.operation.starts_with("ceremony.") || event.actor.starts_with("custodian:") ||
-      event.operation.starts_with("custod") || event.operation.starts_with("approval.")) {
+      event.operation.starts_with("custod") || event.operation.starts_with("approval.") ||
+      !detail(event, "approved_by").empty()) {
     keep(custodian_acts, record, event);
   }
-  if (event.operation.starts_with("key.") && event.operation != "key.list") {
+  if (event.operation.starts_with("key.") && event.operation != "key.list" &&
+      event.operation != "key.lost" && event.operation != "key.statement") {
     keep(key_acts, record, event);
   }
   if (event.operation.starts_with("client.") && event.operation != "client.list") {

@@ -25,6 +25,7 @@ enum class Say : std::uint8_t {
   kRecords,
   kRoot,
   kKey,
+  kReplaced,
   kCheckpoint,
   kContinues,
   kEvents,

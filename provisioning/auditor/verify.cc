@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/progress_line.h"
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/base64.h"
@@ -43,7 +44,26 @@ void print_json(const audit::VerifyReport& report, std::ostream& out) {
     out << ",\"file\":" << quoted(finding.file) << ",\"offset\":" << finding.offset
         << ",\"what\":" << quoted(finding.what) << "}";
   }
+  out << "],\"keys\":[";
+  for (std::size_t i = 0; i < report.successors.size(); ++i) {
+    const audit::EndorsedKey& next = report.successors[i];
+    out << (i == 0 ? "" : ",") << "{\"key\":" << quoted(next.key.text())
+        << ",\"record\":" << next.record << ",\"endorsed_by\":"
+        << (next.last_known.empty() ? "\"the key before\"" : "\"the custodians' quorum\"") << "}";
+  }
   out << "]}\n";
+}
+
+std::string endorsement(const audit::EndorsedKey& next) {
+  std::string text = "key " + printable(next.key.text());
+  if (next.last_known.empty()) {
+    return text + ", endorsed in record " + std::to_string(next.record) + " by the one before";
+  }
+  const auto last = audit::parse_checkpoint_text(next.last_known);
+  return text + ", endorsed in record " + std::to_string(next.record) +
+         " by the custodians' quorum, not by the key before, which was lost: that one vouches for "
+         "the first " +
+         std::to_string(last ? last->size : 0) + " records";
 }
 
 void print_text(const audit::VerifyReport& report, const VerifyOptions& options,
@@ -64,10 +84,7 @@ void print_text(const audit::VerifyReport& report, const VerifyOptions& options,
     out << "events from " << base::format_time(report.first_ms) << " to "
         << base::format_time(report.last_ms) << '\n';
   }
-  for (const audit::EndorsedKey& next : report.successors) {
-    out << "key " << printable(next.key.text()) << ", endorsed in record " << next.record
-        << " by the one before\n";
-  }
+  for (const audit::EndorsedKey& next : report.successors) out << endorsement(next) << '\n';
   for (const std::string& one : options.against) out << "continues " << one << '\n';
 }
 
@@ -81,10 +98,10 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
   audit::VerifyReport report;
   {
     ProgressLine progress(terminal, "verify", "records");
-    report = audit::verify_log(log.files(), key, older,
-                               {options.threads, [&](std::uint64_t done, std::uint64_t all) {
-                                  progress.show(done, all);
-                                }});
+    report = audit::verify_log(
+        log.files(), key, older,
+        {options.threads, [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
+        trust_custodians(options.before.custodians));
   }
   if (terminal.json) {
     print_json(report, terminal.out);

@@ -9,6 +9,7 @@ namespace {
 
 // How the event's line spells the statement's beginning; looked for before anything is parsed.
 constexpr std::string_view kMarker = "\"statement\":\"cardvault key statement v1\\u000a";
+constexpr std::string_view kReplaced = "\"op\":\"key.replace\"";
 constexpr std::string_view kStatement = "\nstatement: ", kAfter = " signs after ",
                            kKey = "\nvkey: ";
 
@@ -30,6 +31,30 @@ std::optional<VerifierKey> key_in(std::string_view statement, const VerifierKey&
   return key;
 }
 
+std::optional<Replacement> replacement_in(std::string_view line) {
+  if (line.find(kReplaced) == std::string_view::npos) return std::nullopt;
+  const auto event = parse_event(line, nullptr);
+  if (!event || event->operation != "key.replace" || event->outcome != "ok") return std::nullopt;
+  std::string lost, key, note, action;
+  std::vector<std::string> approvals;
+  for (const auto& [name, value] : event->details) {
+    if (name == "lost_vkey") lost = value;
+    if (name == "vkey") key = value;
+    if (name == "checkpoint") note = value;
+    if (name == "quorum_action") action = value;
+    if (name.starts_with("quorum_approval")) approvals.push_back(value);
+  }
+  auto lost_key = VerifierKey::parse(lost), new_key = VerifierKey::parse(key);
+  if (!lost_key || !new_key) return std::nullopt;
+  return Replacement{std::move(*lost_key), std::move(*new_key),  std::move(note),
+                     std::move(action),    std::move(approvals), event->time_ms};
+}
+
+bool is_among(const std::vector<VerifierKey>& keys, const VerifierKey& key) {
+  return std::ranges::any_of(keys,
+                             [&](const VerifierKey& one) { return one.text() == key.text(); });
+}
+
 }  // namespace
 
 std::optional<VerifierKey> endorsed_key(std::string_view line, const VerifierKey& by) {
@@ -43,8 +68,47 @@ std::optional<VerifierKey> endorsed_key(std::string_view line, const VerifierKey
   return std::nullopt;
 }
 
-Successors find_successors(const LogView& view, const VerifierKey& first) {
+void KeyChain::look_at(std::string_view line, std::uint64_t record) {
+  if (!refused_.empty()) return;
+  if (auto key = endorsed_key(line, known_.back())) {
+    known_.push_back(*key);
+    found_.push_back({.key = std::move(*key), .record = record});
+    return;
+  }
+  const auto said = replacement_in(line);
+  // One that is of this log's keys, and not said before.
+  if (!said || !is_among(known_, said->lost) || is_among(known_, said->key)) return;
+  judge(*said, record);
+}
+
+void KeyChain::judge(const Replacement& said, std::uint64_t record) {
+  const OpenedCheckpoint last = open_checkpoint(said.last_known, known_);
+  std::string why;
+  if (said.key.name() != known_.front().name()) {
+    why = "the key is of another log";
+  } else if (last.trust != Trust::kGood || last.checkpoint.size > record) {
+    why = "the checkpoint it names is none that a key of this log signed before";
+  } else if (!judge_) {
+    why = "no custodians are trusted here";
+  } else {
+    why = judge_(said, last.checkpoint);
+  }
+  if (!why.empty()) {
+    refused_ = "record " + std::to_string(record) +
+               " puts another key in the place of a lost one, by the word of custodians and not of "
+               "the key before: " +
+               why;
+    refused_record_ = record;
+    return;
+  }
+  known_.push_back(said.key);
+  found_.push_back({said.key, record, said.last_known});
+}
+
+Successors find_successors(const LogView& view, const VerifierKey& first,
+                           const QuorumJudge& judge) {
   Successors found;
+  KeyChain chain(first, judge);
   for (std::uint64_t index = 0; index * kTileWidth < view.size(); ++index) {
     const FoundFile file = view.bundle(index);
     if (!file.bytes) {
@@ -52,15 +116,20 @@ Successors find_successors(const LogView& view, const VerifierKey& first) {
       found.missing_record = index * kTileWidth;
       break;
     }
-    if (file.bytes->find(kMarker) == std::string::npos) continue;
+    if (file.bytes->find(kMarker) == std::string::npos &&
+        file.bytes->find(kReplaced) == std::string::npos) {
+      continue;
+    }
     BundleReader entries(*file.bytes);
     std::uint64_t record = index * kTileWidth;
     for (auto entry = entries.next(); entry && record < view.size();
          entry = entries.next(), ++record) {
-      auto key = endorsed_key(*entry, found.keys.empty() ? first : found.keys.back().key);
-      if (key) found.keys.push_back({std::move(*key), record});
+      chain.look_at(*entry, record);
     }
   }
+  found.keys = chain.successors();
+  found.refused = chain.refused();
+  found.refused_record = chain.refused_record();
   return found;
 }
 

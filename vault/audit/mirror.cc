@@ -31,8 +31,8 @@ struct Known {
 class Update {
  public:
   Update(const ReadFile& remote, LogFiles& local, std::vector<VerifierKey>& keys,
-         const MirrorProgress& progress)
-      : remote_(remote), local_(local), keys_(keys), progress_(progress) {}
+         const MirrorProgress& progress, const QuorumJudge& judge)
+      : remote_(remote), local_(local), keys_(keys), progress_(progress), judge_(judge) {}
 
   base::Result<MirrorReport> run();
 
@@ -44,6 +44,7 @@ class Update {
   [[nodiscard]] Step alarm_or_error(const base::Error& error);
 
   [[nodiscard]] base::Result<OpenedCheckpoint> open(std::string_view note);
+  [[nodiscard]] std::optional<Finding> fault_of(const OpenedCheckpoint& opened) const;
   [[nodiscard]] Step load_copy();
   [[nodiscard]] Step load_pending();
   [[nodiscard]] Step fetch_checkpoint();
@@ -65,6 +66,8 @@ class Update {
   LogFiles& local_;
   std::vector<VerifierKey>& keys_;
   const MirrorProgress& progress_;
+  const QuorumJudge& judge_;
+  std::string refused_;  // of the search for further keys
   MirrorReport report_;
   std::string own_note_;      // the copy's checkpoint
   std::vector<Known> known_;  // the copy's checkpoint, and the one that an update was on its way to
@@ -95,14 +98,26 @@ base::Result<OpenedCheckpoint> Update::open(std::string_view note) {
   };
   try {
     const LogView view(copied_or_served, opened.checkpoint.size);
-    for (EndorsedKey& next : find_successors(view, keys_.back()).keys) {
+    Successors found = find_successors(view, keys_.back(), judge_);
+    for (EndorsedKey& next : found.keys) {
       keys_.push_back(std::move(next.key));
+      if (const auto last = parse_checkpoint_text(next.last_known)) {
+        known_.push_back(
+            {std::move(next.last_known), *last, "that the custodians' quorum knew of"});
+      }
     }
+    refused_ = std::move(found.refused);
   } catch (const base::StartupError&) {
     if (!error) throw;
     return std::unexpected(*error);
   }
   return open_checkpoint(note, keys_);
+}
+
+std::optional<Finding> Update::fault_of(const OpenedCheckpoint& opened) const {
+  auto fault = checkpoint_fault(opened, keys_.front());
+  if (fault && opened.trust == Trust::kOtherKey && !refused_.empty()) fault->what = refused_;
+  return fault;
 }
 
 // What is served but can't be a file of the log is as wrong as one with other contents.
@@ -127,7 +142,7 @@ Update::Step Update::load_copy() {
   if (!opened) return std::unexpected(opened.error());
   own_note_ = **note;
   known_.push_back({own_note_, opened->checkpoint, "of this copy"});
-  if (const auto fault = checkpoint_fault(*opened, keys_.front())) {
+  if (const auto fault = fault_of(*opened)) {
     alarm(fault->fault, "this copy's own checkpoint: " + fault->what);
     return {};
   }
@@ -169,7 +184,7 @@ Update::Step Update::fetch_checkpoint() {
   note_ = **served;
   const auto opened = open(note_);
   if (!opened) return std::unexpected(opened.error());
-  if (auto fault = checkpoint_fault(*opened, keys_.front())) {
+  if (auto fault = fault_of(*opened)) {
     alarm(fault->fault, std::move(fault->what), kNoRecord, std::string(kCheckpointPath));
     return {};
   }
@@ -376,8 +391,8 @@ base::Result<MirrorReport> Update::run() {
 
 base::Result<MirrorReport> update_mirror(const ReadFile& remote, LogFiles& local,
                                          std::vector<VerifierKey>& keys,
-                                         const MirrorProgress& progress) {
-  return Update(remote, local, keys, progress).run();
+                                         const MirrorProgress& progress, const QuorumJudge& judge) {
+  return Update(remote, local, keys, progress, judge).run();
 }
 
 }  // namespace cardvault::audit

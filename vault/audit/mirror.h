@@ -8,6 +8,7 @@
 
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/finding.h"
+#include "vault/audit/key_chain.h"
 #include "vault/audit/log_files.h"
 #include "vault/audit/tile_reader.h"
 #include "vault/audit/tile_tree.h"
@@ -32,9 +33,11 @@ using MirrorProgress = std::function<void(std::uint64_t done, std::uint64_t all)
 //
 // `keys`: the one that is trusted, and after it those that the log has handed on to (key_chain.h)
 // as far as they are known. Further ones are looked for when a checkpoint needs them, in the copy
-// and then in what is served, which reads all records, and are added.
+// and then in what is served, which reads all records, and are added. `judge` says whether a
+// quorum's word is believed where a key was lost.
 [[nodiscard]] base::Result<MirrorReport> update_mirror(const ReadFile& remote, LogFiles& local,
                                                        std::vector<VerifierKey>& keys,
-                                                       const MirrorProgress& progress);
+                                                       const MirrorProgress& progress,
+                                                       const QuorumJudge& judge = {});
 
 }  // namespace cardvault::audit

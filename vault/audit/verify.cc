@@ -33,13 +33,13 @@ std::optional<Finding> judge_past(const ReadFile& read, const Checkpoint& now,
 std::vector<VerifierKey> keys_for(const ReadFile& read, std::string_view note,
                                   const VerifierKey& first,
                                   const std::vector<KeptCheckpoint>& older,
-                                  Successors& successors) {
+                                  const QuorumJudge& judge, Successors& successors) {
   std::vector<VerifierKey> keys = {first};
   const OpenedCheckpoint now = open_checkpoint(note, first);
   if (now.trust == Trust::kOtherKey || std::ranges::any_of(older, [&](const KeptCheckpoint& one) {
         return open_checkpoint(one.note, first).trust == Trust::kOtherKey;
       })) {
-    successors = find_successors(LogView(read, now.checkpoint.size), first);
+    successors = find_successors(LogView(read, now.checkpoint.size), first, judge);
     for (const EndorsedKey& next : successors.keys) keys.push_back(next.key);
   }
   return keys;
@@ -48,7 +48,8 @@ std::vector<VerifierKey> keys_for(const ReadFile& read, std::string_view note,
 }  // namespace
 
 VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
-                        const std::vector<KeptCheckpoint>& older, const WalkOptions& options) {
+                        const std::vector<KeptCheckpoint>& kept, const WalkOptions& options,
+                        const QuorumJudge& judge) {
   const auto note = read(std::string(kCheckpointPath));
   if (!note || !*note) {
     throw base::StartupError(
@@ -57,8 +58,15 @@ VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
   }
   VerifyReport report;
   Successors successors;
-  const auto keys = keys_for(read, **note, key, older, successors);
+  const auto keys = keys_for(read, **note, key, kept, judge, successors);
   report.successors = std::move(successors.keys);
+  std::vector<KeptCheckpoint> older = kept;
+  for (const EndorsedKey& next : report.successors) {
+    if (next.last_known.empty()) continue;
+    older.push_back(
+        {"that the custodians' quorum knew of, in record " + std::to_string(next.record) + ",",
+         next.last_known});
+  }
   std::vector<Checkpoint> past;
   for (const KeptCheckpoint& one : older) {
     const OpenedCheckpoint old = open_checkpoint(one.note, keys);
@@ -75,6 +83,11 @@ VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
          "the file is missing, and so it can't be known whether the log's keys endorsed the one "
          "that signed the checkpoint: where files of closed months were moved away, name their "
          "folder with --also"});
+    return report;
+  }
+  if (opened.trust == Trust::kOtherKey && !successors.refused.empty()) {
+    report.findings.push_back({Fault::kForeignLog, successors.refused_record,
+                               std::string(kCheckpointPath), 0, std::move(successors.refused)});
     return report;
   }
   if (auto finding = checkpoint_fault(opened, key)) {

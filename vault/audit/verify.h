@@ -24,12 +24,13 @@ struct VerifyReport {
 };
 
 // `read` must be thread-safe; `key` is the log's first one, or any later: where a checkpoint is by
-// another, the keys that came after it are taken from the log (key_chain.h). `older` are
+// another, the keys that came after it are taken from the log (key_chain.h), and `judge` says
+// whether a quorum's word is believed where a key was lost. `older` are
 // checkpoints of the past. Throws StartupError when nothing
 // can be said: there is no checkpoint, a file can't be read, an older checkpoint is not the log's.
 // While the log is being written it verifies as of the checkpoint read first.
 [[nodiscard]] VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
                                       const std::vector<KeptCheckpoint>& older,
-                                      const WalkOptions& options);
+                                      const WalkOptions& options, const QuorumJudge& judge = {});
 
 }  // namespace cardvault::audit

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/audit/memory_log.h"
+#include "vault/audit/event_codec.h"
 
 namespace cardvault::audit {
 namespace {
@@ -85,6 +86,113 @@ TEST_F(KeyChain, AChangedStatementEndorsesNothing) {
 TEST_F(KeyChain, AVaultsOwnNameIsTheOnlyOneThatIsEndorsed) {
   const VerifierKey elsewhere("another.example/log", second.crypto.public_key(second.ref).value());
   EXPECT_FALSE(endorsed_key(endorsement(7, first, elsewhere), first.key));
+}
+
+// Event `seq`, in which `next` is put in the place of `lost`, whose last checkpoint is `note`.
+std::string replacement(std::uint64_t seq, const VerifierKey& lost, const VerifierKey& next,
+                        const std::string& note) {
+  core::Event event;
+  event.time_ms = 1'795'000'000'000 + static_cast<std::int64_t>(seq) * 60'000;
+  event.actor = "operator:dina";
+  event.operation = "key.replace";
+  event.details = {{"lost_vkey", lost.text()},     {"vkey", next.text()},
+                   {"checkpoint", note},           {"quorum_action", "an action"},
+                   {"quorum_approval1", "anna's"}, {"quorum_approval2", "bolat's"}};
+  std::string line;
+  append_event(line, seq, event);
+  return line;
+}
+
+class LostKey : public KeyChain {
+ protected:
+  // 300 records under the first key, which is lost then; 700 with the second one's checkpoint.
+  void lose(const std::string& line_of_300, TestKey& signer) {
+    publish(signer, 700, {{300, line_of_300}});
+  }
+  std::string last_checkpoint(std::uint64_t size, TestKey& signer) {
+    publish(signer, size, {});
+    return disk.files.at("checkpoint");
+  }
+  VerifyReport verify_with(const QuorumJudge& judge, const VerifierKey& key) {
+    return verify_log(disk.reader(), key, {}, {.threads = 2, .progress = {}}, judge);
+  }
+  const QuorumJudge trusting = [](const Replacement&, const Checkpoint&) { return ""; };
+};
+
+TEST_F(LostKey, AQuorumsKeyIsFollowedWhereItsCustodiansAreTrusted) {
+  const std::string last = last_checkpoint(300, first);
+  lose(replacement(300, first.key, second.key, last), second);
+  std::vector<std::string> seen;
+  const auto report = verify_with(
+      [&](const Replacement& said, const Checkpoint& known) {
+        EXPECT_EQ(known.size, 300U);
+        EXPECT_EQ(said.lost.text(), first.key.text());
+        seen = said.approvals;
+        return "";
+      },
+      first.key);
+  ASSERT_TRUE(report.findings.empty()) << report.findings[0].what;
+  EXPECT_THAT(seen, testing::ElementsAre("anna's", "bolat's"));
+  ASSERT_EQ(report.successors.size(), 1U);
+  EXPECT_EQ(report.successors[0].record, 300U);
+  EXPECT_EQ(report.successors[0].last_known, last);
+}
+
+TEST_F(LostKey, WithoutTrustInThemItEndsThereAndSaysSo) {
+  lose(replacement(300, first.key, second.key, last_checkpoint(300, first)), second);
+  const std::vector<std::pair<QuorumJudge, std::string>> kCases = {
+      {{}, "no custodians are trusted"},
+      {[](const Replacement&, const Checkpoint&) { return "too few"; }, "too few"}};
+  for (const auto& [judge, why] : kCases) {
+    const auto report = verify_with(judge, first.key);
+    ASSERT_EQ(report.findings.size(), 1U);
+    EXPECT_EQ(report.findings[0].fault, Fault::kForeignLog);
+    EXPECT_EQ(report.findings[0].record, 300U);
+    EXPECT_THAT(report.findings[0].what, HasSubstr(why));
+  }
+  EXPECT_TRUE(verify_with({}, second.key).findings.empty());  // which the reader trusts itself
+}
+
+TEST_F(LostKey, ACheckpointThatIsNotTheLogsPastIsFoundWhateverTheQuorumSays) {
+  const std::string later = last_checkpoint(301, first);
+  publish(first, 300, {{17, event_line(17, 2)}});
+  const std::string forked = disk.files.at("checkpoint");
+  const std::string strange_one = last_checkpoint(300, strange);
+  lose(replacement(300, first.key, second.key, later), second);
+  EXPECT_THAT(verify_with(trusting, first.key).findings.at(0).what, HasSubstr("signed before"));
+  lose(replacement(300, first.key, second.key, strange_one), second);
+  EXPECT_THAT(verify_with(trusting, first.key).findings.at(0).what, HasSubstr("signed before"));
+  lose(replacement(300, first.key, second.key, forked), second);
+  const auto report = verify_with(trusting, first.key);
+  ASSERT_FALSE(report.findings.empty());
+  EXPECT_EQ(report.findings[0].fault, Fault::kRolledBack);
+}
+
+TEST_F(LostKey, OnlyAnActThatWasDoneOnThisLogsKeysCounts) {
+  const std::string last = last_checkpoint(300, first);
+  std::string refused = replacement(300, first.key, second.key, last);
+  refused.replace(refused.find("\"outcome\":\"ok\""), 14, "\"outcome\":\"no\"");
+  const VerifierKey elsewhere("another.example/log", second.crypto.public_key(second.ref).value());
+  for (const std::string& line : {refused, replacement(300, strange.key, second.key, last),
+                                  replacement(300, first.key, elsewhere, last)}) {
+    lose(line, second);
+    const auto report = verify_with(trusting, first.key);
+    ASSERT_EQ(report.findings.size(), 1U);
+    EXPECT_EQ(report.findings[0].fault, Fault::kForeignLog);
+  }
+}
+
+TEST_F(LostKey, TheKeysAfterItHandOnAsEver) {
+  const std::string last = last_checkpoint(300, first);
+  publish(third, 700,
+          {{300, replacement(300, first.key, second.key, last)},
+           // Said a second time, by whoever has the old word: nothing new.
+           {400, replacement(400, first.key, second.key, last)},
+           {500, endorsement(500, second, third.key)}});
+  const auto report = verify_with(trusting, first.key);
+  ASSERT_TRUE(report.findings.empty()) << report.findings[0].what;
+  ASSERT_EQ(report.successors.size(), 2U);
+  EXPECT_EQ(report.successors[1].key.text(), third.key.text());
 }
 
 TEST_F(KeyChain, ATakenOutEndorsementIsFoundMissing) {
