@@ -2,6 +2,7 @@
 
 #include "provisioning/commands.h"
 #include "provisioning/key_acts.h"
+#include "provisioning/key_replace.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -20,6 +21,23 @@ void add_rotate(CLI::App& key, Chosen& chosen) {
   app.callback([&chosen, options] {
     chosen = [options](const Context& context) { return rotate_key(context, *options); };
   });
+}
+
+void add_replace(CLI::App& key, Chosen& chosen) {
+  CLI::App& app = command(
+      key, "replace", "put another audit-sign in the place of one that is gone from the token",
+      "  cardvault key replace audit-sign                      # makes it, and names the action\n"
+      "  cardvault approve --action FOLDER/key.replace.action --key anna.key   # each custodian\n"
+      "  cardvault key replace audit-sign --approvals FOLDER\n"
+      "For a key that is lost: one that is there is rotated. It takes the custodians' quorum, "
+      "whose\n"
+      "signatures go into the log in place of the lost key's.");
+  app.add_option_function<std::string>(
+         "PURPOSE", [](const std::string&) {},
+         "audit-sign: what another key encrypts or signs can't be replaced")
+      ->required()
+      ->check(CLI::IsMember({"audit-sign"}));
+  app.callback([&chosen] { chosen = replace_log_key; });
 }
 
 void add_rewrap(CLI::App& key, Chosen& chosen) {
@@ -69,6 +87,7 @@ void add_key_commands(CLI::App& app, Chosen& chosen) {
             "versions, states, check values, cryptoperiods, use of the GCM limit", "key.list",
             "  cardvault key list");
   add_rotate(key, chosen);
+  add_replace(key, chosen);
   add_rewrap(key, chosen);
   CLI::App& statement =
       command(key, "statement", "the signed statement that no row is left on a key",

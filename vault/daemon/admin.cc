@@ -18,6 +18,8 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"key.rotate", &AdminService::key_rotate},
       {"key.adopt", &AdminService::key_adopt},
       {"key.activate", &AdminService::key_activate},
+      {"key.lost", &AdminService::key_lost},
+      {"key.replace", &AdminService::key_replace},
       {"key.statement", &AdminService::key_statement},
       {"key.rewrap", &AdminService::key_rewrap},
       {"key.retire", &AdminService::key_retire},

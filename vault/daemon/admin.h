@@ -60,6 +60,8 @@ class AdminService final : public AdminHandler {
   wire::AdminAnswer key_rotate(const Call& call);
   wire::AdminAnswer key_adopt(const Call& call);
   wire::AdminAnswer key_activate(const Call& call);
+  wire::AdminAnswer key_lost(const Call& call);
+  wire::AdminAnswer key_replace(const Call& call);
   wire::AdminAnswer key_statement(const Call& call);
   wire::AdminAnswer key_rewrap(const Call& call);
   wire::AdminAnswer key_retire(const Call& call);

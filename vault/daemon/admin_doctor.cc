@@ -44,8 +44,9 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   };
   const core::ReadyAnswer ready = vault_.ready();
   if (ready.ready) find("ok", "the vault takes requests", "");
-  for (const std::string& note : ready.notes) {
-    find("warning", note, "for real cards configure a hardware token: [hsm] module and token");
+  if (!vault_.token().description().hardware) {
+    find("warning", "software token: not a secure cryptographic device",
+         "for real cards configure a hardware token: [hsm] module and token");
   }
   for (auto& row : examine_tokens(vault_)) answer.rows.push_back(std::move(row));
   if (const auto store = vault_.store().committer().state(); !store) {
@@ -56,7 +57,12 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   } else {
     find("ok", "the store takes commits", "");
   }
-  if (const std::string fault = vault_.log_fault(); !fault.empty()) {
+  if (const std::string loss = vault_.log_key_loss(); !loss.empty()) {
+    find(
+        "error", "the log can't be signed, and requests are refused: " + loss,
+        "find out where the key went, which may be a theft; `cardvault key replace audit-sign` has "
+        "the custodians' quorum put another in its place");
+  } else if (const std::string fault = vault_.log_fault(); !fault.empty()) {
     find("error",
          "the published log in " + vault_.config().audit.dir + " can't be continued: " + fault,
          "keep it as it is for the investigation; put back the folder that belongs to these "

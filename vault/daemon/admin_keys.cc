@@ -90,6 +90,9 @@ wire::AdminAnswer AdminService::key_rotate(const Call& call) {
   if (!purpose) {
     return refusal(Code::kInvalidArgument, "which key? " + std::string(kPurposes));
   }
+  if (*purpose == core::KeyPurpose::kAuditSign && !vault_.log_key_loss().empty()) {
+    return refusal(Code::kKeyMissing, vault_.log_key_loss());
+  }
   const std::scoped_lock lock(keys_mutex_);
   KeyRef key{*purpose, 0};
   wire::AdminAnswer answer = change_keys(
@@ -143,6 +146,7 @@ wire::AdminAnswer AdminService::key_adopt(const Call& call) {
   const auto present = vault_.token().keys();
   for (const KeyRow& row : *vault_.key_rows()) {
     if (row.state == KeyState::kDestroyed || !adopted) continue;
+    if (vault_.lost_log_keys()->contains(row.key)) continue;
     const std::string label = core::key_label(row.key);
     const std::string kcv = vault_.token().kcv(row.key);
     if (std::ranges::find(present, row.key) == present.end()) {

@@ -23,10 +23,7 @@ constexpr std::uint64_t kBatch = 16384;   // events
 // What may be deleted goes over so many ticks, so that requests hardly wait for it; but so many
 // events at least in one.
 constexpr std::uint64_t kTicksToForget = 16, kForgottenAtLeast = 4096;
-constexpr unsigned kGapLooks = 5;       // a reader may miss a group that was just committed
-constexpr std::size_t kNoteOffset = 8;  // of kPublishedValue
-// The named value that holds the verifier key of every audit-sign there was, a line each.
-constexpr std::string_view kKeysValue = "audit_keys";
+constexpr unsigned kGapLooks = 5;  // a reader may miss a group that was just committed
 
 bool by_hsm(const base::Error& error) {
   return error.code == Code::kHsmUnavailable || error.code == Code::kHsmPinRefused;
@@ -99,7 +96,7 @@ std::vector<audit::VerifierKey> Publisher::remember(const std::vector<audit::Ver
   std::vector<audit::VerifierKey> gone;
   const auto reader = vault_.store().make_reader();
   if (!reader) return gone;
-  const auto value = (*reader)->value(kKeysValue);
+  const auto value = (*reader)->value(kLogKeysValue);
   if (!value) return gone;
   std::istringstream known(*value ? std::string((*value)->begin(), (*value)->end()) : "");
   std::set<std::string> texts;
@@ -117,12 +114,16 @@ std::vector<audit::VerifierKey> Publisher::remember(const std::vector<audit::Ver
   for (const std::string& text : texts) all += text + "\n";
   // Where this fails it is done at the next start: no key is destroyed on the day it is retired.
   static_cast<void>(vault_.commit([&](core::Transaction& tx, core::EventSink&) {
-    return tx.put_value(kKeysValue, base::as_bytes(all));
+    return tx.put_value(kLogKeysValue, base::as_bytes(all));
   }));
   return gone;
 }
 
 bool Publisher::open() {
+  if (auto lost = vault_.log_key_loss(); !lost.empty()) {
+    seal(std::move(lost));
+    return false;
+  }
   auto known = keys();
   if (!known) return false;  // the HSM is away; until it is back there is nothing to protect
   signer_ = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
@@ -149,8 +150,8 @@ std::optional<std::string> Publisher::find_fault() {
   if (!reader) return "the databases can't be read";
   const auto value = (*reader)->value(store::kPublishedValue);
   if (!value) return "the databases can't be read";
-  if (*value && (*value)->size() > kNoteOffset) {
-    kept.push_back({"in vault.db", {(*value)->begin() + kNoteOffset, (*value)->end()}});
+  if (*value && (*value)->size() > kPublishedNoteOffset) {
+    kept.push_back({"in vault.db", {(*value)->begin() + kPublishedNoteOffset, (*value)->end()}});
   }
   if (const std::string& anchor = vault_.config().audit.anchor; !anchor.empty()) {
     std::ifstream file(anchor, std::ios::binary);
@@ -209,7 +210,9 @@ void Publisher::seal(std::string why) {
   base::log(base::Level::kError,
             "the published log can't be continued; the vault stays sealed until it can",
             {{"dir", vault_.config().audit.dir}, {"why", why}});
-  if (vault_.log_fault().empty()) vault_.alarm("log_inconsistent");
+  if (vault_.log_fault().empty()) {
+    vault_.alarm(vault_.lost_log_keys()->empty() ? "log_inconsistent" : "log_key_lost");
+  }
   vault_.seal(std::move(why));
 }
 

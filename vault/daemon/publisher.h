@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -15,6 +16,11 @@
 #include "vault/daemon/vault.h"
 
 namespace cardvault::daemon {
+
+// The named value that holds the verifier key of every audit-sign there was, a line each.
+inline constexpr std::string_view kLogKeysValue = "audit_keys";
+// In store::kPublishedValue, where the checkpoint's note begins.
+inline constexpr std::size_t kPublishedNoteOffset = 8;
 
 // A thread of its own: whatever was committed is published within a second, and its rows are
 // deleted once they are published and no longer needed to rebuild the reveal budgets. A log that

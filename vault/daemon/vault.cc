@@ -180,7 +180,12 @@ std::unique_ptr<hsm::TokenGroup> Vault::open_token() {
                            bool others_serve) { token_changed(token, change, others_serve); },
        .on_stuck = [this](std::size_t token,
                           std::chrono::milliseconds age) { token_stuck(token, age); },
-       .expected_kcvs = [this] { return check_values(*key_rows()); }},
+       .expected_kcvs =
+           [this] {
+             auto values = check_values(*key_rows());
+             for (const core::KeyRef& lost : *lost_log_keys()) values.erase(lost);
+             return values;
+           }},
       destroyed_keys(rows));
 }
 
@@ -246,6 +251,9 @@ core::ReadyAnswer Vault::ready() {
     answer.state = base::code_name(Code::kHsmPinRefused);
   } else if (crypto_->state() != hsm::HsmState::kReady) {
     answer.state = base::code_name(Code::kHsmUnavailable);
+  } else if (!lost_log_keys()->empty()) {
+    answer.state = "log_key_lost";
+    answer.notes.push_back(log_key_loss());
   } else if (!log_fault().empty()) {
     answer.state = "log_inconsistent";
   } else if (!clock_->trusted()) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,18 @@ class Vault {
   // order of the commits.
   void set_key_rows(std::vector<core::KeyRow> rows);
 
+  // Versions of audit-sign that the register has and the token has not, the active one among them;
+  // empty: there is no such loss.
+  [[nodiscard]] std::shared_ptr<const std::set<core::KeyRef>> lost_log_keys() const {
+    return lost_log_keys_.load();
+  }
+  // In words, with what to do; "": none.
+  [[nodiscard]] std::string log_key_loss() const;
+  // The register names another active one, which the token has. On the committer's thread.
+  void log_key_replaced() {
+    lost_log_keys_.store(std::make_shared<const std::set<core::KeyRef>>());
+  }
+
   // Refuses requests while the published log can't be continued; why() is told by readyz and
   // doctor.
   void seal(std::string why);
@@ -105,6 +118,7 @@ class Vault {
   [[nodiscard]] std::unique_ptr<hsm::TokenGroup> open_token();
   void load_images(core::Reader& reader);
   void load_keys(core::Reader& reader);
+  void find_lost_log_keys(const std::vector<core::KeyRow>& rows);
   void load_budgets(core::Reader& reader);
   void note_boot();
   void count_alarm(std::string_view what);
@@ -127,6 +141,8 @@ class Vault {
   core::ActiveKeys keys_;
   base::Snapshot<std::vector<core::KeyRow>> key_rows_{
       std::make_shared<const std::vector<core::KeyRow>>()};
+  base::Snapshot<std::set<core::KeyRef>> lost_log_keys_{
+      std::make_shared<const std::set<core::KeyRef>>()};
   core::IdempotencyGuard idempotency_;
   core::MissGuard misses_;
   core::CustomerCache customers_;

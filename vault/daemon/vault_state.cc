@@ -34,12 +34,45 @@ void Vault::load_images(core::Reader& reader) {
       std::make_shared<const std::set<core::TokenId>>(canaries.begin(), canaries.end()));
 }
 
+// A vault that can't sign its log can still tell so, and be given another key.
+void Vault::find_lost_log_keys(const std::vector<core::KeyRow>& rows) {
+  for (std::size_t token = 0; token < crypto_->size(); ++token) {
+    if (crypto_->token(token).state() != hsm::HsmState::kReady) return;  // it may have the key
+  }
+  const auto gone = [&](const core::KeyRow& row) {
+    return row.key.purpose == core::KeyPurpose::kAuditSign &&
+           row.state != core::KeyState::kDestroyed && !crypto_->public_key(row.key);
+  };
+  std::set<core::KeyRef> lost;
+  bool active = false;
+  for (const core::KeyRow& row : rows) {
+    if (!gone(row)) continue;
+    lost.insert(row.key);
+    active = active || row.state == core::KeyState::kActive;
+  }
+  if (active) {
+    lost_log_keys_.store(std::make_shared<const std::set<core::KeyRef>>(std::move(lost)));
+  }
+}
+
+std::string Vault::log_key_loss() const {
+  std::string keys;
+  for (const core::KeyRef& key : *lost_log_keys()) {
+    keys += (keys.empty() ? "" : ", ") + core::key_label(key);
+  }
+  if (keys.empty()) return keys;
+  return keys +
+         " is not on the token, and nothing can be signed in its place: if a copy of the token has "
+         "it, put that back; else `cardvault key replace audit-sign` (docs/keys.md)";
+}
+
 void Vault::load_keys(core::Reader& reader) {
   const auto rows = must(reader.keys(), "the key registry can't be read");
   const bool logged_in = crypto_->state() == hsm::HsmState::kReady;
   const auto present = crypto_->keys();
+  find_lost_log_keys(rows);
   for (const core::KeyRow& row : rows) {
-    if (row.state == core::KeyState::kDestroyed) continue;
+    if (row.state == core::KeyState::kDestroyed || lost_log_keys()->contains(row.key)) continue;
     invocations_.load(row.key, row.invocations_reserved);
     if (crypto_->size() > 1) continue;  // one with other keys doesn't serve; another may
     // While the token is away nothing can be said about its keys; recovery compares them then.
