@@ -243,6 +243,38 @@ class AuditLog(unittest.TestCase):
         self.wait_published(token)
         self.assert_verified()
 
+    def noted(self):
+        """How many events the checkpoint has that vault.db knows of."""
+        with sqlite3.connect(self.vault.path("data", "vault.db")) as db:
+            row = db.execute("SELECT value FROM named_values WHERE name = 'published'").fetchone()
+        return int.from_bytes(row[0][:8], "little") if row else 0
+
+    def test_a_log_rolled_back_by_seconds_is_published_again_as_it_was_and_raises_an_alarm(self):
+        folder, old, kept = (self.vault.path(name) for name in ("audit", "audit.then", "kept-newest"))
+        size = 0
+        for attempt in range(20):  # until vault.db notes nothing between the copy and the stop
+            self.wait_published(self.tokenize(f"+770100004{attempt:02}"))
+            shutil.copytree(folder, old, copy_function=copy_with_owner)
+            token = self.tokenize(f"+770100005{attempt:02}")
+            self.wait_published(token)
+            self.vault.down()
+            with open(os.path.join(old, "checkpoint"), encoding="utf-8") as file:
+                size = int(file.read().split("\n")[1])
+            if size >= self.noted():
+                break
+            shutil.rmtree(old)
+            self.vault.up()
+        self.assertGreaterEqual(size, self.noted())
+        shutil.copy(os.path.join(folder, "checkpoint"), kept)
+        own(old, folder)
+        shutil.rmtree(folder)
+        os.rename(old, folder)
+        self.vault.up()
+        self.wait_published(token)
+        self.assert_verified("--against", kept)
+        alarms = [e for e in self.vault.events(200) if e["outcome"] == "log_behind"]
+        self.assertEqual([e["details"]["published"] for e in alarms], [str(size)])
+
     def test_an_anchor_of_another_past_seals_the_vault(self):
         self.wait_published(self.tokenize("+77010000109"))
         anchor = self.vault.path("anchor")

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "vault/base/log.h"
+#include "vault/daemon/overdue_events.h"
 #include "vault/daemon/stored_state.h"
 
 namespace cardvault::daemon {
@@ -34,11 +35,21 @@ bool by_hsm(const base::Error& error) {
 Publisher::Publisher(Vault& vault)
     : vault_(vault), files_(vault.config().audit.dir, vault.config().audit.closed) {
   open_ = open();
+  if (open_) look_for_overdue();
   thread_ = std::thread([this] { run(); });
 }
 
 Publisher::~Publisher() {
   if (thread_.joinable()) finish();
+}
+
+// It will be published again as it was, from the databases.
+void Publisher::look_for_overdue() {
+  const std::uint64_t size = writer_->size();
+  const auto waiting = events_->read(size, kBatch);
+  if (!waiting || !are_overdue(*waiting)) return;
+  vault_.alarm("log_behind", {{"published", std::to_string(size)},
+                              {"events", std::to_string(vault_.store().next_seq())}});
 }
 
 void Publisher::finish() {

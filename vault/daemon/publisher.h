@@ -46,6 +46,8 @@ class Publisher {
   [[nodiscard]] std::vector<audit::VerifierKey> remember(
       const std::vector<audit::VerifierKey>& keys, const std::string& origin);
   [[nodiscard]] std::optional<std::string> find_fault();
+  // At the start: raises an alarm where the log lacks what it had, or was to have.
+  void look_for_overdue();
   [[nodiscard]] std::optional<std::string> compare_with_databases();
   [[nodiscard]] std::optional<std::string> find_gap(std::uint64_t next);
   // One batch; false: nothing more to publish now.
