@@ -9,7 +9,15 @@ namespace {
 
 using Finding = std::vector<std::string>;
 
-Finding silent(const hsm::TokenCrypto& token, const std::string& name, const char* severity) {
+constexpr const char* kClone =
+    "give it the keys of the one that serves (docs/keys.md, \"Two HSMs\"); it is taken up by "
+    "itself";
+constexpr const char* kOwnToken =
+    "give the vault its own token back; where that is not to be had, restart the vault, which then "
+    "says what can be done";
+
+Finding silent(const hsm::TokenCrypto& token, const std::string& name, const char* severity,
+               const char* misfit_advice) {
   const base::Error cause = token.cause();
   const auto rv = static_cast<unsigned long>(cause.number);
   if (cause.number != 0) {
@@ -18,8 +26,7 @@ Finding silent(const hsm::TokenCrypto& token, const std::string& name, const cha
   }
   if (const auto key = token.misfit()) {
     return {severity, name + " does not serve: " + cause.operation + ": " + core::key_label(*key),
-            "give it the keys of the one that serves (docs/keys.md, \"Two HSMs\"); it is taken up "
-            "by itself"};
+            misfit_advice};
   }
   return {severity, name + " does not serve: " + cause.operation,
           "look at the device and its network; it is taken up by itself when it answers"};
@@ -43,7 +50,7 @@ std::vector<Finding> examine_tokens(Vault& vault) {
   const hsm::TokenGroup& tokens = vault.token();
   const bool answers = tokens.state() == hsm::HsmState::kReady;
   if (tokens.size() == 1) {
-    if (!answers) return {silent(tokens.token(0), "the HSM", "error")};
+    if (!answers) return {silent(tokens.token(0), "the HSM", "error", kOwnToken)};
     return {{"ok", "the HSM answers", ""}};
   }
   std::vector<Finding> findings;
@@ -51,7 +58,7 @@ std::vector<Finding> examine_tokens(Vault& vault) {
     const hsm::TokenCrypto& token = tokens.token(i);
     const std::string name = vault.token_name(i);
     if (token.state() != hsm::HsmState::kReady) {
-      findings.push_back(silent(token, name, answers ? "warning" : "error"));
+      findings.push_back(silent(token, name, answers ? "warning" : "error", kClone));
       continue;
     }
     findings.push_back({"ok", name + " serves", ""});
