@@ -30,6 +30,7 @@ struct Checks : testing::Test {
     create_file(dir + "/pin", "secret", 0400, {});
     create_file(dir + "/vault.toml", "", 0644, {});
     config.data_dir = dir + "/data";
+    config.hsms.resize(1);
     config.hsms.at(0).softhsm_conf = dir + "/softhsm2.conf";
     config.hsms.at(0).token = "pkcs11:token=t?pin-source=file:" + dir + "/pin";
   }
