@@ -29,6 +29,7 @@ std::string quorum_fault(const ApprovedAct& act, const std::string& verb,
   try {
     const auto action = custody::parse_action("the action", act.action);
     std::vector<custody::Approval> approvals;
+    approvals.reserve(act.approvals.size());
     for (const std::string& one : act.approvals) {
       approvals.push_back(custody::parse_approval("an approval", one));
     }
