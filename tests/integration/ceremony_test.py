@@ -29,6 +29,21 @@ class Ceremonies(unittest.TestCase):
     def table(self, **options):
         return Table(self.top, **options)
 
+    def table_with_a_shim(self):
+        """A table whose token is of another vendor; and the folder in which that keeps its tokens."""
+        table = self.table(read_back=False, cards=(), media=())
+        shim = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
+        tokens = os.path.join(self.top, "shim-tokens")
+        os.mkdir(tokens)
+        conf = os.path.join(self.top, "shim.conf")
+        with open(conf, "w", encoding="ascii") as file:
+            file.write(f"directories.tokendir = {tokens}\n")
+        text = self.read(table.plan)
+        with open(table.plan, "w", encoding="utf-8") as file:
+            file.write(text.replace(SOFTHSM, shim))
+        table.env |= {"SOFTHSM2_CONF": conf, "CARDVAULT_SHIM_TARGET": SOFTHSM}
+        return table, tokens
+
     def run_plan(self, table, *more):
         return Sitting(table, "ceremony", "run", table.plan, "--dir", table.dir, *more)
 
@@ -230,6 +245,19 @@ class Broken(Ceremonies):
             self.hold(table)
         self.assert_whole(table)
 
+    def test_killed_with_a_token_that_keeps_its_keys_itself_it_goes_on(self):
+        table, _ = self.table_with_a_shim()
+        for moment in ("the keys are made", "id-enc/1"):
+            sitting = self.run_plan(table)
+            sitting.RULES = [(re.escape(moment), "moment"), *Sitting.RULES]
+            sitting._moment = lambda _, child=sitting.child: child.kill(signal.SIGKILL)
+            with self.assertRaises(Gone):
+                sitting.run()
+        self.hold(table)
+        done = table.tool("ceremony", "verify", self.transcript(table))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("the HSM answers", table.tool("--config", os.path.join(table.dir, "vault.toml"), "doctor").stdout)
+
     def test_the_terminal_is_as_it_was_after_a_signal(self):
         table = self.table(read_back=False, cards=(), media=())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -348,21 +376,6 @@ class BadInput(Ceremonies):
         self.assertEqual(sitting.run(), 4)
         self.assertIn("cannot load hsm.module", sitting.text)
         self.assertNotIn("signs the plan", sitting.text)
-
-    def table_with_a_shim(self):
-        """A table whose token is of another vendor; and the folder in which that keeps its tokens."""
-        table = self.table(read_back=False, cards=(), media=())
-        shim = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
-        tokens = os.path.join(self.top, "shim-tokens")
-        os.mkdir(tokens)
-        conf = os.path.join(self.top, "shim.conf")
-        with open(conf, "w", encoding="ascii") as file:
-            file.write(f"directories.tokendir = {tokens}\n")
-        text = self.read(table.plan)
-        with open(table.plan, "w", encoding="utf-8") as file:
-            file.write(text.replace(SOFTHSM, shim))
-        table.env |= {"SOFTHSM2_CONF": conf, "CARDVAULT_SHIM_TARGET": SOFTHSM}
-        return table, tokens
 
     def test_a_token_that_is_there_already_is_refused_before_anybody_signs(self):
         table, tokens = self.table_with_a_shim()
