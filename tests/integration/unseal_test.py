@@ -67,9 +67,9 @@ class Sealed(unittest.TestCase):
         cls.wait_for("sealed")
 
     @classmethod
-    def state(cls):
+    def state(cls, gate="web"):
         try:
-            answer = cls.vault.health("web", "/readyz")
+            answer = cls.vault.health(gate, "/readyz")
         except OSError:
             return "no gate"
         return "ready" if answer.status == 200 else answer.json().get("state", answer.body)
@@ -78,10 +78,10 @@ class Sealed(unittest.TestCase):
     def wait_for(cls, state):
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            if cls.state() == state:
+            if all(cls.state(gate) == state for gate in vault_fixture.GATES):
                 return
             time.sleep(0.05)
-        raise AssertionError(f"{cls.state()} and not {state}:\n{cls.vault.log_tail()}")
+        raise AssertionError(f"{[cls.state(gate) for gate in vault_fixture.GATES]} and not {state}:\n{cls.vault.log_tail()}")
 
     def admin(self, verb, arguments=(), blob=b""):
         with AdminSocket(self.vault.path("run", "cardvaultd", "admin.sock")) as line:
