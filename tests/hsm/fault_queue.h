@@ -1,5 +1,5 @@
 // What the shim does wrong, in which order: a queue in memory that a test may share with another
-// process (tests/fault/hsm_faults.py writes the same bytes, so the layout is fixed).
+// process (tests/fault/hsm_queue.py writes the same bytes, so the layout is fixed).
 #pragma once
 
 #include <array>
