@@ -62,6 +62,15 @@ ExitCode sign_register(const Context& context, const RegisterSigning& options) {
 
 namespace {
 
+// Auditors need the register of the time of an act: an earlier one stays, under its digest.
+void keep_earlier(const std::string& path) {
+  if (!std::filesystem::exists(path)) return;
+  const std::string text = custody::read_text_file(path);
+  const auto digest = custody::sha256(custody::set_body(custody::parse_custodian_set(path, text)));
+  const std::string kept = path + "." + custody::hex(digest).substr(0, 16);
+  if (!std::filesystem::exists(kept)) create_file(kept, text, 0644, {});
+}
+
 // A backup takes the register from the custodians' papers: its restore asks those who are in it. So
 // do auditors (`--custodians`).
 void keep_paper(const Context& context, const std::string& text) {
@@ -75,6 +84,7 @@ void keep_paper(const Context& context, const std::string& text) {
   const std::string path = folder + "/custodians";
   try {
     std::error_code ignored;
+    keep_earlier(path);
     std::filesystem::remove(path + ".new", ignored);
     create_file(path + ".new", text, 0644, {});
     std::filesystem::rename(path + ".new", path);

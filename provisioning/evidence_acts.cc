@@ -24,13 +24,14 @@ std::string as_json(const wire::AdminAnswer& answer) {
   return text.str();
 }
 
-// Transcripts and the custodians' register; wrapped keys stay where they are.
+// Transcripts and the custodians' registers, earlier ones too; wrapped keys stay where they are.
 void add_custody(const std::string& folder, std::vector<TarFile>& files) {
   std::error_code none;
   std::vector<fs::path> found;
   for (const auto& one : fs::directory_iterator(folder, none)) {
     const std::string name = one.path().filename().string();
-    if (one.is_regular_file() && (name.starts_with("transcript") || name == "custodians")) {
+    if (one.is_regular_file() &&
+        (name.starts_with("transcript") || name.starts_with("custodians"))) {
       found.push_back(one.path());
     }
   }

@@ -4,6 +4,7 @@
 
 #include "provisioning/key_change.h"
 #include "provisioning/key_vault_line.h"
+#include "provisioning/renewed_token.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/key_states.h"
 
@@ -28,8 +29,13 @@ void adopt(const Context& context, TokenChange& change, const TokenChangeNote& n
                       printable(adopted.message));
 }
 
-void finish_earlier(const Context& context, TokenChange& change) {
+void finish_earlier(const Context& context, const daemon::Config& config, TokenChange& change) {
   const auto left = change.unfinished();
+  if (pins_half_renewed(config.unseal.custody_dir) || (left && left->verb == "renew")) {
+    throw ToolError(
+        ExitCode::kRefused,
+        "a renewal of the token's PINs was broken off: `cardvault share renew` ends it");
+  }
   if (!left) return;
   if (left->verb != "make" || !left->label.starts_with("audit-sign/")) {
     throw ToolError(ExitCode::kRefused, "another change of the token was broken off: finish " +
@@ -44,9 +50,17 @@ wire::AdminAnswer make_where_missing(const Context& context) {
   auto facts = ask_apart(context, "key.lost", {});
   if (!facts.ok) return facts;
   const auto change = open_token_change(config.hsm, pin_of_custodians(config));
-  finish_earlier(context, *change);
+  finish_earlier(context, config, *change);
   facts = ask_apart(context, "key.lost", {});
-  if (!facts.ok || !value_of(facts, "vkey").empty()) return facts;
+  if (!facts.ok) return facts;
+  if (!value_of(facts, "vkey").empty()) {
+    if (context.quorum.approvals.empty()) {
+      context.err << "cardvault: " << printable(value_of(facts, "key"))
+                  << " is on the token already: where no earlier run of this command made it, let "
+                     "nobody approve it, and destroy it with the vendor's tool\n";
+    }
+    return facts;
+  }
   const auto key = daemon::parse_key(value_of(facts, "key"));
   if (!key) throw ToolError(ExitCode::kUnreachable, "the vault's answer does not read");
   adopt(context, *change, change->make(*key, nullptr));

@@ -8,9 +8,14 @@
 namespace cardvault::auditor {
 namespace {
 
+struct Register {
+  std::string path;
+  custody::CustodianSet set;
+};
+
 std::string judge(const custody::Action& action, const std::vector<custody::Approval>& approvals,
-                  const std::string& path, std::int64_t time_ms) {
-  const auto set = custody::parse_custodian_set(path, read_file(path));
+                  const Register& trusted, std::int64_t time_ms) {
+  const auto& [path, set] = trusted;
   if (!custody::check_signatures(set, set.audit_key).empty()) {
     return "the signatures under " + path + " do not hold";
   }
@@ -26,6 +31,11 @@ std::string judge(const custody::Action& action, const std::vector<custody::Appr
 std::string quorum_fault(const ApprovedAct& act, const std::string& verb,
                          const std::vector<std::pair<std::string, std::string>>& arguments,
                          const std::vector<std::string>& registers) {
+  std::vector<Register> trusted;
+  trusted.reserve(registers.size());
+  for (const std::string& path : registers) {
+    trusted.push_back({path, custody::parse_custodian_set(path, read_file(path))});
+  }
   try {
     const auto action = custody::parse_action("the action", act.action);
     std::vector<custody::Approval> approvals;
@@ -40,8 +50,8 @@ std::string quorum_fault(const ApprovedAct& act, const std::string& verb,
       return "the quorum approved another act, another key or another checkpoint";
     }
     std::string fault;
-    for (const std::string& path : registers) {
-      fault = judge(action, approvals, path, act.time_ms);
+    for (const Register& one : trusted) {
+      fault = judge(action, approvals, one, act.time_ms);
       if (fault.empty()) return "";
     }
     return fault;

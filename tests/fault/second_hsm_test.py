@@ -6,6 +6,7 @@ The first is SoftHSM behind the shim that misbehaves when told to; the second, a
 """
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -157,8 +158,8 @@ class SecondHsm(unittest.TestCase):
             try:
                 wait_for(lambda: self.status() == [True, False])
                 os.rename(other, folder)
-                wait_for(lambda: "pan-enc/1" in self.doctor())
-                self.assertRegex(self.doctor(), r"HSM 2 \(.*does not serve: a key has another check value")
+                wait_for(lambda: re.search(
+                    r"HSM 2 \(.*does not serve: a key has another check value, or none: pan-enc/1", self.doctor()))
                 time.sleep(0.5)
                 self.assertEqual(self.status(), [True, False])
                 os.rename(folder, other)
@@ -178,7 +179,7 @@ class SecondHsm(unittest.TestCase):
         with traffic.Traffic(vault, self.ledger, allowed=()) as load:
             vault.tool("key", "rotate", "pan-enc", "--first-hsm-only")
             wait_for(lambda: self.status() == [True, False])
-            self.assertRegex(self.doctor(), "HSM 2 .*a key is missing: pan-enc/2")
+            wait_for(lambda: re.search("HSM 2 .*a key is missing: pan-enc/2", self.doctor()))
             # Cloned anew: it is taken up by itself.
             folder = self.tokens[1]
             subprocess.run(["cp", "-a", self.tokens[0], folder + ".new"], check=True)

@@ -164,7 +164,9 @@ class TokenChange(unittest.TestCase):
         killed = {"rotate": 0, "destroy": 0}
         left = collections.Counter()
         with Asker(self.vault) as asker:
-            while sum(killed.values()) < ROUNDS:
+            # A few more where a short run has hit nothing of a kind.
+            while sum(killed.values()) < ROUNDS or not (min(killed.values()) and left["copy"]):
+                self.assertLess(sum(left.values()), 20 * ROUNDS, "no kill hits what is to be hit")
                 command = self.next_command()
                 if self.run_and_kill(command, within):
                     killed[command[1]] += 1
@@ -174,8 +176,6 @@ class TokenChange(unittest.TestCase):
                     # What is on the disk now is what the vault starts with.
                     self.vault.tool("status")
         self.assertGreater(asker.answers, ROUNDS)
-        self.assertGreater(min(killed.values()), 0)
-        self.assertGreater(left["copy"], 0, "no kill hit a copy")
         if traffic.LONG:  # the other test aims at it
             self.assertGreater(left["exchanged"], 0, "no kill hit an exchanged token")
         self.assert_all_is_well(asker)

@@ -83,7 +83,7 @@ class AuditLog(unittest.TestCase):
             newest = self.vault.events(1)[-1]["seq"]
             wait_for(lambda: seen.size() > newest, "all is published", 20)
         lags = seen.lags()
-        self.assertGreater(len(lags), 2000)
+        self.assertGreater(len(lags), 500)
         self.assertLess(lags[-1], 20)
 
     def test_events_are_published_within_two_seconds_and_verify(self):

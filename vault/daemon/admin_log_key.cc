@@ -7,6 +7,7 @@
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/tile.h"
 #include "vault/core/text_form.h"
+#include "vault/custody/shamir.h"
 #include "vault/daemon/admin.h"
 #include "vault/daemon/admin_answers.h"
 #include "vault/daemon/key_states.h"
@@ -72,6 +73,12 @@ base::Result<std::optional<KeyRefusal>> find_loss(Vault& vault, Loss& loss) {
   }
   ++loss.next.version;
   if (!vault.lost_log_keys()->contains(loss.lost)) {
+    if (!log_key(vault, loss.lost)) {
+      return KeyRefusal{Code::kNotAllowed,
+                        "what " + core::key_label(loss.lost) +
+                            " signs waits, and the vault has not found that it is lost: have every "
+                            "HSM in [hsm] answer, restart the vault, and see `cardvault doctor`"};
+    }
     return KeyRefusal{Code::kNotAllowed, core::key_label(loss.lost) +
                                              " is on the token and vouches for the next one "
                                              "itself: `cardvault key rotate audit-sign`"};
@@ -82,8 +89,25 @@ base::Result<std::optional<KeyRefusal>> find_loss(Vault& vault, Loss& loss) {
                       "no checkpoint by a key of this log is left, in " + vault.config().audit.dir +
                           " or in vault.db: put the published log back, or restore a backup"};
   }
-  if (const auto key = log_key(vault, loss.next)) loss.next_key = key->text();
-  return std::nullopt;
+  const auto key = log_key(vault, loss.next);
+  if (!key) return std::nullopt;
+  loss.next_key = key->text();
+  // Readers follow a log by its name, and what is recorded once can't be said again.
+  const auto lost_key = audit::VerifierKey::parse(loss.lost_key);
+  if (!lost_key || lost_key->name() == key->name()) return std::nullopt;
+  return KeyRefusal{Code::kNotAllowed, "this log is called " + lost_key->name() +
+                                           ", and this token would call it " + key->name() +
+                                           ": set [audit] origin = \"" + lost_key->name() +
+                                           "\", restart the vault, and run the command again"};
+}
+
+// All that are given are recorded for readers, who take no more than a quorum can have.
+std::optional<KeyRefusal> refuse_too_many(const wire::AdminRequest& request) {
+  const auto given = std::ranges::count(request.arguments, kApprovalArgument,
+                                        &std::pair<std::string, std::string>::first);
+  if (given <= static_cast<std::ptrdiff_t>(custody::kMaxParts)) return std::nullopt;
+  return KeyRefusal{Code::kInvalidArgument,
+                    "more approvals than custodians: give each custodian's once"};
 }
 
 std::optional<KeyRefusal> refuse_without_custodians(
@@ -162,6 +186,7 @@ wire::AdminAnswer AdminService::key_replace(const Call& call) {
   const auto decide = [&](core::Transaction& tx, const std::vector<KeyRow>& rows,
                           core::Event& what) -> base::Result<std::optional<KeyRefusal>> {
     if (*impossible) return *impossible;
+    if (auto refused = refuse_too_many(call.request)) return refused;
     const auto set = registered_custodians(tx);
     if (!set) return std::unexpected(set.error());
     if (auto refused = refuse_without_custodians(*set)) return refused;

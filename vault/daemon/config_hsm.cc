@@ -44,6 +44,14 @@ std::vector<hsm::TokenConfig> read_hsm(const toml::table& root, const std::strin
     const bool same = one.module == first.module;
     one.init_args = standby.text("init_args", same ? first.init_args : "");
     one.softhsm_conf = standby.text("softhsm_conf", same ? first.softhsm_conf : "");
+    const bool softhsm = one.module.find("softhsm") != std::string::npos;
+    // One that isn't told reads what the other was told (SOFTHSM2_CONF), and is the same token.
+    if (!same && softhsm &&
+        (first.softhsm_conf.empty() || one.softhsm_conf.empty() ||
+         one.softhsm_conf == first.softhsm_conf)) {
+      standby.refuse("softhsm_conf", standby.find("softhsm_conf"),
+                     "must be given, in [hsm] too, and be another file: else both are one token");
+    }
     standby.refuse_unknown();
   }
   return tokens;

@@ -136,7 +136,10 @@ bool Publisher::open() {
     return false;
   }
   auto known = keys();
-  if (!known) return false;  // the HSM is away; until it is back there is nothing to protect
+  if (!known) {  // the HSM is away; until it is back there is nothing to protect
+    vault_.find_lost_log_keys();
+    return false;
+  }
   signer_ = vault_.services().keys.get(core::KeyPurpose::kAuditSign);
   writer_.emplace(files_, std::move(*known), [this](std::string_view text) {
     return vault_.token().sign(signer_, base::as_bytes(text));

@@ -89,6 +89,8 @@ class Vault {
   [[nodiscard]] std::shared_ptr<const std::set<core::KeyRef>> lost_log_keys() const {
     return lost_log_keys_.load();
   }
+  // Looks for such a loss where every HSM answers; the publisher does where it finds no key.
+  void find_lost_log_keys();
   // In words, with what to do; "": none.
   [[nodiscard]] std::string log_key_loss() const;
   // The register names another active one, which the token has. On the committer's thread.
@@ -118,7 +120,6 @@ class Vault {
   [[nodiscard]] std::unique_ptr<hsm::TokenGroup> open_token();
   void load_images(core::Reader& reader);
   void load_keys(core::Reader& reader);
-  void find_lost_log_keys(const std::vector<core::KeyRow>& rows);
   void load_budgets(core::Reader& reader);
   void note_boot();
   void count_alarm(std::string_view what);

@@ -35,7 +35,8 @@ void Vault::load_images(core::Reader& reader) {
 }
 
 // A vault that can't sign its log can still tell so, and be given another key.
-void Vault::find_lost_log_keys(const std::vector<core::KeyRow>& rows) {
+void Vault::find_lost_log_keys() {
+  const auto rows = key_rows();
   for (std::size_t token = 0; token < crypto_->size(); ++token) {
     if (crypto_->token(token).state() != hsm::HsmState::kReady) return;  // it may have the key
   }
@@ -45,7 +46,7 @@ void Vault::find_lost_log_keys(const std::vector<core::KeyRow>& rows) {
   };
   std::set<core::KeyRef> lost;
   bool active = false;
-  for (const core::KeyRow& row : rows) {
+  for (const core::KeyRow& row : *rows) {
     if (!gone(row)) continue;
     lost.insert(row.key);
     active = active || row.state == core::KeyState::kActive;
@@ -70,7 +71,7 @@ void Vault::load_keys(core::Reader& reader) {
   const auto rows = must(reader.keys(), "the key registry can't be read");
   const bool logged_in = crypto_->state() == hsm::HsmState::kReady;
   const auto present = crypto_->keys();
-  find_lost_log_keys(rows);
+  find_lost_log_keys();
   for (const core::KeyRow& row : rows) {
     if (row.state == core::KeyState::kDestroyed || lost_log_keys()->contains(row.key)) continue;
     invocations_.load(row.key, row.invocations_reserved);
