@@ -1,4 +1,4 @@
-// destroy(), wrap() and unwrap() of key_maker.h.
+// destroy(), destroy_one(), wrap() and unwrap() of key_maker.h.
 #include <algorithm>
 
 #include "hsm/key_maker_impl.h"
@@ -69,6 +69,12 @@ base::Result<void> KeyMaker::destroy(core::KeyRef key) {
     }
   }
   if (*main == 0) return base::fail(Code::kKeyMissing, "destroy key");
+  return {};
+}
+
+base::Result<void> KeyMaker::destroy_one(const std::string& label) {
+  const auto gone = hsm::destroy(impl_->channel_, label);
+  if (!gone) return std::unexpected(gone.error());
   return {};
 }
 

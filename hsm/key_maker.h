@@ -104,6 +104,8 @@ class KeyMaker {
                                                           const KeyOptions& options = {});
   // Destroys the key, its public half and its second key. kKeyMissing when there is none.
   [[nodiscard]] base::Result<void> destroy(core::KeyRef key);
+  // What has this label and nothing else; nothing may have it.
+  [[nodiscard]] base::Result<void> destroy_one(const std::string& label);
 
   // Wraps symmetric keys under the custodians' 32-byte backup key, which is wiped in any case and
   // is on the token only meanwhile, as a session key that can do nothing else. kMechanismMissing

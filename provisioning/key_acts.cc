@@ -70,7 +70,10 @@ std::string finish_earlier(const Context& context, const daemon::Config& config,
   if (renewal || (left->verb != "make" && left->verb != "destroy")) {
     throw ToolError(
         ExitCode::kRefused,
-        "a renewal of the token's PINs was broken off: `cardvault share renew` ends it");
+        left && left->verb == "clone"
+            ? "keys were being brought to this token: put it back where it was in [hsm], and "
+              "`cardvault key clone` ends it"
+            : "a renewal of the token's PINs was broken off: `cardvault share renew` ends it");
   }
   context.err << "cardvault: going on with what was broken off: "
               << (left->verb == "make" ? "making " : "destroying ") << left->label << '\n';

@@ -3,7 +3,6 @@
 #include <array>
 #include <filesystem>
 
-#include "provisioning/backup_custody.h"
 #include "provisioning/ceremony_desk.h"
 #include "provisioning/exit_code.h"
 #include "provisioning/key_folder_files.h"
@@ -52,16 +51,21 @@ std::unique_ptr<KeyBackup> open_key_backup(const daemon::Config& config,
   if (!known || core::is_signature(*known)) return nullptr;
   const auto custody = read_custody(config);
   if (!custody) return nullptr;
+  return std::make_unique<CustodiansBackup>(
+      custody->wrapped_keys_path,
+      enter_backup_key(*custody, "The next version of " + purpose +
+                                     " is wrapped under the custodians' backup key before it is "
+                                     "used."));
+}
+
+base::SecretBuffer enter_backup_key(const Custody& custody, const std::string& said) {
   const auto transcript =
-      custody::parse_transcript(custody->newest, custody::read_text_file(custody->newest));
-  const auto plan = custody::parse_plan(custody->newest, transcript.head.plan);
+      custody::parse_transcript(custody.newest, custody::read_text_file(custody.newest));
+  const auto plan = custody::parse_plan(custody.newest, transcript.head.plan);
   custody::Terminal terminal(kAgain);
   Desk desk(terminal, plan);
-  terminal.say("The next version of " + purpose +
-               " is wrapped under the custodians' backup key before it is used.");
-  base::SecretBuffer key =
-      desk.rebuild(custody::ShareRegister(transcript), custody::SecretName::kBackupKey);
-  return std::make_unique<CustodiansBackup>(custody->wrapped_keys_path, std::move(key));
+  terminal.say(said);
+  return desk.rebuild(custody::ShareRegister(transcript), custody::SecretName::kBackupKey);
 }
 
 void add_wrapped_keys(const std::string& path, const std::vector<hsm::WrappedKey>& fresh) {

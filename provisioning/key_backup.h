@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "provisioning/backup_custody.h"
 #include "provisioning/key_change.h"
 #include "vault/daemon/config.h"
 
@@ -16,6 +17,10 @@ namespace cardvault::provisioning {
 // too.
 [[nodiscard]] std::unique_ptr<KeyBackup> open_key_backup(const daemon::Config& config,
                                                          const std::string& purpose);
+
+// K custodians enter their shares of the backup key on the terminal, after `said`, each checked at
+// once. Throws as open_key_backup().
+[[nodiscard]] base::SecretBuffer enter_backup_key(const Custody& custody, const std::string& said);
 
 // The file of wrapped keys with these put in place of ones of the same label; whole or not at all.
 void add_wrapped_keys(const std::string& path, const std::vector<hsm::WrappedKey>& fresh);

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <functional>
-#include <map>
 
 #include "provisioning/exit_code.h"
 #include "provisioning/key_token_folder.h"
@@ -16,7 +15,7 @@ namespace cardvault::provisioning {
 namespace {
 
 using Work = std::function<void(hsm::KeyMaker&)>;
-using Reports = std::map<std::string, hsm::KeyReport>;
+using Reports = ReportsByLabel;
 
 class Login {
  public:
@@ -67,16 +66,13 @@ TokenChangeNote make_on(hsm::KeyMaker& maker, core::KeyRef key, const Reports& b
   return {"make", first.label, first.kind, first.kcv, first.kcv_kind};
 }
 
-// "pan-enc-mac/1" of "pan-enc/1": suite 2's second key comes and goes with the first.
-std::string second_label(std::string label) { return label.insert(label.find('/'), "-mac"); }
-
 // A new login sees what the old one saw, but for what was made or destroyed.
 void test(Login& login, const hsm::TokenConfig& config, const Reports& before,
           const TokenChangeNote& note) {
   login.with_token(config, [&](hsm::KeyMaker& maker) {
     const Reports now = list(maker);
     const bool there = now.contains(note.label);
-    if (there != (note.verb == "make")) {
+    if (there != (note.verb != "destroy")) {
       throw ToolError(ExitCode::kLocal, "the token's self-test failed: " + note.label +
                                             (there ? " is still on it" : " is not on it") +
                                             "; nothing was changed");
@@ -117,6 +113,19 @@ class ExchangedToken final : public TokenChange {
     return note;
   }
 
+  BroughtKeys bring(std::span<const hsm::WrappedKey> keys, const AskBackupKey& ask) override {
+    BroughtKeys out;
+    change(
+        [&](hsm::KeyMaker& maker, Reports& before) -> std::optional<TokenChangeNote> {
+          out = bring_keys(maker, keys, ask, before);
+          if (out.brought.empty()) return std::nullopt;
+          const hsm::KeyReport& last = before.at(out.brought.back());
+          return TokenChangeNote{"clone", last.label, last.kind, last.kcv, last.kcv_kind};
+        },
+        nullptr);
+    return out;
+  }
+
   std::optional<TokenChangeNote> destroy(core::KeyRef key) override {
     return change(
         [&](hsm::KeyMaker& maker, const Reports& before) -> std::optional<TokenChangeNote> {
@@ -134,7 +143,7 @@ class ExchangedToken final : public TokenChange {
   void confirm() override { exchange_.confirm(); }
 
  private:
-  using Change = std::function<std::optional<TokenChangeNote>(hsm::KeyMaker&, const Reports&)>;
+  using Change = std::function<std::optional<TokenChangeNote>(hsm::KeyMaker&, Reports&)>;
 
   std::optional<TokenChangeNote> change(const Change& work, KeyBackup* backup) {
     try {
@@ -202,6 +211,17 @@ class TokenInPlace final : public TokenChange {
     return note;
   }
 
+  // Each key is read back as it is made; the daemon compares all of them before it serves.
+  BroughtKeys bring(std::span<const hsm::WrappedKey> keys, const AskBackupKey& ask) override {
+    const WritableFolder writable(folder_);
+    BroughtKeys out;
+    login_.with_token(config_, [&](hsm::KeyMaker& maker) {
+      Reports before = list(maker);
+      out = bring_keys(maker, keys, ask, before);
+    });
+    return out;
+  }
+
   std::optional<TokenChangeNote> destroy(core::KeyRef key) override {
     const TokenChangeNote note{"destroy", core::key_label(key), "", "", ""};
     const WritableFolder writable(folder_);
@@ -242,6 +262,8 @@ class TokenInPlace final : public TokenChange {
 };
 
 }  // namespace
+
+std::string second_label(std::string label) { return label.insert(label.find('/'), "-mac"); }
 
 std::unique_ptr<TokenChange> open_token_change(const hsm::TokenConfig& config, AskPin ask_pin) {
   std::string folder = token_folder(config);

@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "hsm/key_maker.h"
+#include "provisioning/brought_keys.h"
 #include "provisioning/custodian_pin.h"
 #include "provisioning/key_exchange.h"
 
@@ -23,6 +25,9 @@ class KeyBackup {
   virtual void prove() = 0;
 };
 
+// "pan-enc-mac/1" of "pan-enc/1": suite 2's second key comes and goes with the first.
+[[nodiscard]] std::string second_label(std::string label);
+
 // Use: find_unfinished() first, and finish it; then make() or destroy(), tell the vault to adopt
 // the token, and confirm(), or take_back() when the vault refuses it. Not thread-safe; no other
 // user of the module may be in this process meanwhile. Throws ToolError or StartupError with what
@@ -38,6 +43,9 @@ class TokenChange {
   [[nodiscard]] virtual TokenChangeNote make(core::KeyRef key, KeyBackup* backup) = 0;
   // nullopt: the token has no such key, nothing was changed.
   [[nodiscard]] virtual std::optional<TokenChangeNote> destroy(core::KeyRef key) = 0;
+  // bring_keys() on this token; all or none where its folder is exchanged.
+  [[nodiscard]] virtual BroughtKeys bring(std::span<const hsm::WrappedKey> keys,
+                                          const AskBackupKey& ask) = 0;
   virtual void take_back(const TokenChangeNote& note) = 0;
   virtual void confirm() = 0;
 };

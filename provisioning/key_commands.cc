@@ -2,6 +2,7 @@
 
 #include "provisioning/commands.h"
 #include "provisioning/key_acts.h"
+#include "provisioning/key_clone.h"
 #include "provisioning/key_replace.h"
 
 namespace cardvault::provisioning {
@@ -38,6 +39,22 @@ void add_replace(CLI::App& key, Chosen& chosen) {
       ->required()
       ->check(CLI::IsMember({"audit-sign"}));
   app.callback([&chosen] { chosen = replace_log_key; });
+}
+
+void add_clone(CLI::App& key, Chosen& chosen) {
+  CLI::App& app = command(
+      key, "clone", "bring the vault's keys to an HSM that stands by, from the custodians' backup",
+      "  cardvault key clone --to 2                                        # names the action\n"
+      "  cardvault approve --action FOLDER/key.clone.action --key anna.key   # each custodian\n"
+      "  cardvault key clone --to 2 --approvals FOLDER\n"
+      "K custodians enter their shares of the backup key on the terminal. What is there is passed "
+      "over;\nanother key under the same label is never overwritten. Keys that sign stay where "
+      "they are.\nThe vault goes on meanwhile. Killed at any moment, run it again.");
+  const auto options = std::make_shared<CloneOptions>();
+  app.add_option("--to", options->to, "its place among the HSMs of [hsm], from 2 (default: 2)");
+  app.callback([&chosen, options] {
+    chosen = [options](const Context& context) { return clone_keys(context, *options); };
+  });
 }
 
 void add_rewrap(CLI::App& key, Chosen& chosen) {
@@ -88,6 +105,7 @@ void add_key_commands(CLI::App& app, Chosen& chosen) {
             "  cardvault key list");
   add_rotate(key, chosen);
   add_replace(key, chosen);
+  add_clone(key, chosen);
   add_rewrap(key, chosen);
   CLI::App& statement =
       command(key, "statement", "the signed statement that no row is left on a key",

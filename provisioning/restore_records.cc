@@ -75,10 +75,11 @@ base::Result<void> rewrite(core::Transaction& tx, core::EventSink& events,
   for (const core::KeyRow& row : restored.keys) {
     if (auto ok = tx.put_key(row); !ok) return ok;
   }
-  // A rotation that was begun on the lost token is none any more.
+  // A rotation that was begun on the lost token is none any more, nor is a clone of it.
   for (const core::KeyPurpose purpose : core::kAllKeyPurposes) {
     if (auto ok = tx.put_value(daemon::rotation_value(purpose), {}); !ok) return ok;
   }
+  if (auto ok = tx.put_value(daemon::kCloneValue, {}); !ok) return ok;
   const auto approved = tx.value(daemon::kBoundsValue);
   if (!approved) return std::unexpected(approved.error());
   if (*approved) {

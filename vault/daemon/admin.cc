@@ -21,6 +21,8 @@ const std::map<std::string, AdminService::Handler, std::less<>>& AdminService::h
       {"key.lost", &AdminService::key_lost},
       {"key.replace", &AdminService::key_replace},
       {"key.statement", &AdminService::key_statement},
+      {"key.clone", &AdminService::key_clone},
+      {"key.cloned", &AdminService::key_cloned},
       {"key.rewrap", &AdminService::key_rewrap},
       {"key.retire", &AdminService::key_retire},
       {"key.destroy", &AdminService::key_destroy},

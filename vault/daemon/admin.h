@@ -63,6 +63,8 @@ class AdminService final : public AdminHandler {
   wire::AdminAnswer key_lost(const Call& call);
   wire::AdminAnswer key_replace(const Call& call);
   wire::AdminAnswer key_statement(const Call& call);
+  wire::AdminAnswer key_clone(const Call& call);
+  wire::AdminAnswer key_cloned(const Call& call);
   wire::AdminAnswer key_rewrap(const Call& call);
   wire::AdminAnswer key_retire(const Call& call);
   wire::AdminAnswer key_destroy(const Call& call);

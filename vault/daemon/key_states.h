@@ -46,5 +46,6 @@ void use_keys(std::span<const core::KeyRow> rows, core::ActiveKeys& keys);
 [[nodiscard]] std::string destruction_value(core::KeyRef key);       // when it is due
 [[nodiscard]] std::string statement_value(core::KeyRef key);         // "0 rows left", signed
 inline constexpr std::string_view kRewrapValue = "rewrap";           // the purpose being moved
+inline constexpr std::string_view kCloneValue = "clone";             // the HSM that gets keys
 
 }  // namespace cardvault::daemon

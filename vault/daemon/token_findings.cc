@@ -10,8 +10,8 @@ namespace {
 using Finding = std::vector<std::string>;
 
 constexpr const char* kClone =
-    "give it the keys of the one that serves (docs/keys.md, \"Two HSMs\"); it is taken up by "
-    "itself";
+    "bring it the vault's keys: `cardvault key clone`, or the vendor's own means (docs/keys.md, "
+    "\"Two HSMs\"); it is taken up by itself";
 constexpr const char* kOwnToken =
     "give the vault its own token back; where that is not to be had, restart the vault, which then "
     "says what can be done";
