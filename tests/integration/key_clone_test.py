@@ -188,6 +188,22 @@ class KeyClone(unittest.TestCase):
         self.assertEqual(self.labels(), ["pan-enc/1"])
         self.assertEqual(self.serve(), [True, False])
         self.put_second(self.second + ".empty")
+        self.lacks_a_wrapped_key()
+
+    def lacks_a_wrapped_key(self):
+        papers = self.vault.path("custody", "wrapped-keys")
+        shutil.copy2(papers, papers + ".whole")
+        with open(papers, encoding="utf-8") as file:
+            lines = [line for line in file if "label=id-enc/1 " not in line]
+        try:
+            with open(papers, "w", encoding="utf-8") as file:
+                file.writelines(lines)
+            lacking = self.vault.tool("key", "clone", check=False)
+        finally:
+            os.rename(papers + ".whole", papers)
+        self.assertEqual(lacking.returncode, 1)
+        self.assertIn("wrapped-keys lacks id-enc/1", lacking.stderr)
+        self.assertEqual(self.labels(), [])
 
     def test_3_killed_at_any_moment_it_is_run_again(self):
         empty = self.vault.path("second", "empty")
@@ -202,10 +218,13 @@ class KeyClone(unittest.TestCase):
             self.assertEqual(found, WRAPPED if path else set())
             self.assertTrue(os.path.exists(self.second + ".change"))
             self.begin_again(found, empty)
+        live = 0
         for _ in range(KILLS):
             found = self.killed(delay=chance.uniform(0, 0.5))
             self.assertIn(found, (set(), WRAPPED), "half of the keys are live")
+            live += bool(found)
             self.begin_again(found, empty)
+        print(f"{KILLS} kills at chance, {live} of them with the keys live", flush=True)
         shutil.rmtree(empty)
 
     def killed(self, delay=None, **more):
