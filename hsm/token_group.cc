@@ -88,7 +88,7 @@ TokenGroup::TokenGroup() : redundancy_(std::make_shared<Redundancy>()) {}
 TokenGroup::~TokenGroup() = default;
 
 std::unique_ptr<TokenGroup> TokenGroup::open(const std::vector<TokenConfig>& tokens,
-                                             GroupHooks hooks,
+                                             const GroupHooks& hooks,
                                              const std::set<core::KeyRef>& left_out) {
   std::unique_ptr<TokenGroup> group(new TokenGroup);
   group->first_label_ = parse_token_uri(tokens.front().token_uri).label;
@@ -100,6 +100,7 @@ std::unique_ptr<TokenGroup> TokenGroup::open(const std::vector<TokenConfig>& tok
   Modules modules;
   // All of them before any thread of theirs reads the environment.
   std::vector<std::shared_ptr<Module>> loaded;
+  loaded.reserve(tokens.size());
   for (const TokenConfig& one : tokens) loaded.push_back(modules.load(one));
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     group->tokens_.push_back(TokenCrypto::open_beside(tokens[i],

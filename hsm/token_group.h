@@ -37,7 +37,7 @@ class TokenGroup final : public core::Crypto {
   // a moment longer for the others, or until each has failed to. Throws StartupError for
   // configuration, an unreadable pin-source, and a module that can't be loaded or can't be shared.
   [[nodiscard]] static std::unique_ptr<TokenGroup> open(
-      const std::vector<TokenConfig>& tokens, GroupHooks hooks = {},
+      const std::vector<TokenConfig>& tokens, const GroupHooks& hooks = {},
       const std::set<core::KeyRef>& left_out = {});
   ~TokenGroup() override;
   TokenGroup(const TokenGroup&) = delete;             // owns the logins

@@ -25,7 +25,7 @@ LONGEST_S = {"key": 1.2, "backup": 0.4}  # in which most of these commands are d
 
 class ChoreKills(token_change_test.TokenChange):
     rounds = ROUNDS
-    test_no_token_is_lost = None  # of the tool alone: token_change_test.py
+    test_no_token_is_lost = test_a_kill_at_each_step_of_a_change = None  # of the tool alone: token_change_test.py
 
     def ready(self):
         for gate in vault_fixture.GATES:
