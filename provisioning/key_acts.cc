@@ -5,6 +5,7 @@
 #include "provisioning/key_backup.h"
 #include "provisioning/key_change.h"
 #include "provisioning/key_vault_line.h"
+#include "provisioning/papers_lock.h"
 #include "provisioning/renewed_token.h"
 #include "provisioning/time_text.h"
 #include "vault/daemon/config.h"
@@ -85,6 +86,8 @@ std::string finish_earlier(const Context& context, const daemon::Config& config,
 ExitCode rotate_key(const Context& context, const RotateOptions& options) {
   const std::string& purpose = options.purpose;
   const daemon::Config config = daemon::read_config(context.config);
+  // A renewal wraps the token's keys anew; one that is made meanwhile would be in no copy.
+  const PapersLock papers(config.unseal.custody_dir);
   const auto change = open_token_change(config.hsm, pin_of_custodians(config));
   if (finish_earlier(context, config, *change).starts_with(purpose + "/")) return ExitCode::kDone;
   Arguments arguments{{"purpose", purpose}};

@@ -1,9 +1,5 @@
 #include "provisioning/renewed_token.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <array>
 #include <filesystem>
 
@@ -12,6 +8,7 @@
 #include "provisioning/key_folder_files.h"
 #include "provisioning/key_token_folder.h"
 #include "provisioning/new_keys.h"
+#include "provisioning/papers_lock.h"
 #include "provisioning/private_file.h"
 #include "provisioning/saved_softhsm_conf.h"
 #include "provisioning/token_failure.h"
@@ -81,17 +78,9 @@ class ExchangedRenewal final : public RenewedToken {
 class RenewalInPlace final : public RenewedToken {
  public:
   RenewalInPlace(hsm::TokenConfig config, const std::string& folder)
-      : config_(std::move(config)), folder_(folder), record_(folder + kRecord) {
+      : config_(std::move(config)), folder_(folder), record_(folder + kRecord), lock_(folder) {
     config_.init_args = writable_init_args(config_.init_args);
-    lock_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (lock_ < 0 || ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-      throw ToolError(ExitCode::kLocal, "another command works with the papers in " + folder +
-                                            ", or they can't be read: wait for its end");
-    }
   }
-  ~RenewalInPlace() override { ::close(lock_); }
-  RenewalInPlace(const RenewalInPlace&) = delete;             // owns the lock
-  RenewalInPlace& operator=(const RenewalInPlace&) = delete;  // owns the lock
 
   bool unfinished() const override { return fs::exists(record_); }
 
@@ -172,7 +161,7 @@ class RenewalInPlace final : public RenewedToken {
 
   hsm::TokenConfig config_;
   std::string folder_, record_;
-  int lock_ = -1;
+  PapersLock lock_;
   bool resumed_ = false;
 };
 

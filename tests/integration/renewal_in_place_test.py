@@ -170,8 +170,12 @@ class WithoutAnOfficer(InPlace):
         self.make_vault(f'module = "{SHIM}"\ninit_args = "{arguments}"', "pin-source")
         self.assert_whole_on_nss()
         first = self.pin_file()
-        sitting = self.renewal()
+        sitting, beside = self.renewal(), []
+        # A key made now would be in no wrapped copy.
+        sitting.answers = {"erik, did all this happen":
+                           [lambda: beside.append(self.tool("key", "rotate", "otp-mac")) or "Yes"]}
         self.assertEqual(sitting.run(), 0, sitting.text)
+        self.assertIn("another command works with the papers", beside[0].stderr)
         self.assert_changed(first, sitting.papers, 2)
         self.papers = sitting.papers
 
