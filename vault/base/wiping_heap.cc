@@ -45,5 +45,11 @@ void* operator new(std::size_t size) {
   if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
   throw std::bad_alloc();
 }
+// The library's own would call the one above; a sanitizer's doesn't, and what it gives is then
+// freed below as another's.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return std::malloc(size == 0 ? 1 : size);
+}
 void operator delete(void* p) noexcept { wipe_and_free(p); }
 void operator delete(void* p, std::size_t) noexcept { wipe_and_free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { wipe_and_free(p); }
