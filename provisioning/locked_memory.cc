@@ -5,12 +5,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "vault/sandbox/process.h"
+
 namespace cardvault::provisioning {
 
 void keep_memory(std::ostream& err) {
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (sandbox::kConfined) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   rlimit lock{};
   ::getrlimit(RLIMIT_MEMLOCK, &lock);
   // With a limit, locking what comes would make memory run out in the middle.

@@ -5,7 +5,8 @@
 
 namespace cardvault::provisioning {
 
-// For this process, from now on. Says on `err` when memory can't be locked, and what to do.
+// For this process, from now on; in sanitizer builds it stays dumpable (sandbox::kConfined). Says
+// on `err` when memory can't be locked, and what to do.
 void keep_memory(std::ostream& err);
 
 }  // namespace cardvault::provisioning
