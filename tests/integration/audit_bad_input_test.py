@@ -14,7 +14,7 @@ import threading
 import unittest
 
 from log_maker import LogMaker, event_line, place
-from vault_fixture import PROGRAMS
+from vault_fixture import PROGRAMS, address_space
 
 AUDIT = os.path.join(PROGRAMS, "cardvault-audit")
 BENCH = os.path.join(PROGRAMS, "tests", "bench", "cardvault-audit-bench")
@@ -43,7 +43,7 @@ class BadInput(unittest.TestCase):
 
     def verify(self, folder, *options, key=None, limit=None):
         """(exit code, names of what was found, what was said on standard error)"""
-        before = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        before = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_AS, address_space(limit))
         done = subprocess.run(
             [AUDIT, "--json", "verify", folder, "--key", key or self.log.vkey, *options],
             capture_output=True, text=True, timeout=60, preexec_fn=before)
@@ -164,7 +164,7 @@ class BadInput(unittest.TestCase):
                         done = subprocess.run(
                             [AUDIT, *command, "--key", key, "--threads", "2"], stdout=subprocess.DEVNULL,
                             stderr=subprocess.PIPE, text=True, timeout=120, env={"HOME": folder},
-                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)))
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, address_space(MEMORY)))
                         self.assertEqual(done.returncode, 0, done.stderr)
 
 

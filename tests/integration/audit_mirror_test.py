@@ -65,7 +65,7 @@ class Misbehaving(unittest.TestCase):
                 at(f"{who}.pem"), "--cert-key", at(f"{who}.key"), "--ca", at(f"{ca}.pem"), *options]
 
     def mirror(self, *options, limit=None, **names):
-        before = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        before = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_AS, vault_fixture.address_space(limit))
         return subprocess.run(self.command(*options, **names), capture_output=True, text=True,
                               timeout=120, preexec_fn=before)
 

@@ -377,9 +377,8 @@ class GateTest(unittest.TestCase):
 
     @unittest.skipIf(os.getuid() != 0, "the gate is not dumpable: only root reads its memory")
     def test_no_card_number_stays_in_memory(self):
-        with open(f"/proc/{self.gate.process.pid}/maps", encoding="utf-8") as maps:
-            if "libasan" in (mapped := maps.read()) or "libtsan" in mapped:
-                self.skipTest("a sanitizer's shadow is terabytes")
+        if "CARDVAULT_SANITIZED" in os.environ:
+            self.skipTest("a sanitizer's shadow is terabytes")
         half = self.gate.connect()  # the search finds what a request not yet whole holds
         half.sendall(b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
                      b'Content-Length: 99\r\n\r\n{"pan":"5105105105105100')

@@ -183,13 +183,14 @@ class Sealed(unittest.TestCase):
         self.assertEqual([e["details"]["custodian"] for e in events[-3:]], ["anna", "carol", "erik"])
         self.assertEqual(self.give(self.shares[0])[1], "the vault is not sealed")
         self.assertIn("stays sealed until custodians come", self.vault.tool("doctor", check=False).stdout)
-        if os.geteuid() == 0:
+        searched = os.geteuid() == 0 and not vault_fixture.SANITIZED
+        if searched:
             self.assertTrue(self.pin_in_memory(), "the search finds it where it has to be")
         self.assertTrue(self.admin("seal")[0])
         self.wait_for("sealed")
         self.assertEqual(self.reveal().code, "sealed")
         self.assertEqual(self.vault.daemon_pid, self._pid)
-        if os.geteuid() == 0:
+        if searched:
             self.assertFalse(self.pin_in_memory())
         # Any three do, and wrong entries before are forgotten.
         self.unseal((3, 1, 2))

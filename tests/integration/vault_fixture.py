@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -29,6 +30,8 @@ import recipient  # noqa: E402  (its folder is known only now)
 GATES = ("web", "processor", "auditor")
 # As for ./dev up: the programs of another build, such as one with sanitizers.
 PROGRAMS = os.environ.get("CARDVAULT_PROGRAMS") or os.path.join(ROOT, "build", "release")
+# Under tests/sanitizer/sanitized.py, whose sanitizers map terabytes and take their time.
+SANITIZED = "CARDVAULT_SANITIZED" in os.environ
 ISSUER = "cardvault"
 # Settings with two operators, so that release() works: as another account than root there is only one.
 SECOND_UID = 61001
@@ -368,6 +371,11 @@ def shared(settings=(), options=()):
         _shared = Vault(settings, options)
         atexit.register(_shared.close)
     return _shared
+
+
+def address_space(limit):
+    """What setrlimit(RLIMIT_AS) takes: `limit` bytes, where there is no sanitizer."""
+    return (resource.RLIM_INFINITY,) * 2 if SANITIZED else (limit, limit)
 
 
 def clear_of_midnight(seconds=60):
