@@ -16,7 +16,7 @@ constexpr std::int64_t kDay = 86'400;
 constexpr std::int64_t kRenewDays = 30;
 
 // How long something with an end still lasts, as a finding.
-Finding lifetime(const std::string& what, std::int64_t end, const char* renew) {
+Finding lifetime(const std::string& what, std::int64_t end, const std::string& renew) {
   const std::int64_t left = end - std::time(nullptr);
   const std::string until = base::format_time(end * 1000).substr(0, 10);
   if (left < 0) return {Severity::kError, what + " expired on " + until, renew};
@@ -49,9 +49,9 @@ void check_gate(const std::string& path, const std::string& name, Findings& find
       return std::string(file["gate"][key].value_or(""));
     };
     const Certificate certificate = read_certificate(text("certificate"));
-    findings.push_back(lifetime("gate " + name + ": certificate " + text("certificate"),
-                                certificate.not_after,
-                                "issue a new one and run `cardvault reload`"));
+    findings.push_back(
+        lifetime("gate " + name + ": certificate " + text("certificate"), certificate.not_after,
+                 "issue a new one and run `systemctl reload cardvault-gate@" + name + "`"));
     check_key(text("key"), findings);
     if (!text("vault_ca").empty() && std::filesystem::exists(text("vault_ca"))) {
       findings.push_back(
@@ -59,9 +59,11 @@ void check_gate(const std::string& path, const std::string& name, Findings& find
                            crl_next_update(text("vault_ca"))));
     }
     if (text("client_ca").empty()) return;  // only clients that the vault enrolled
-    findings.push_back(lifetime("gate " + name + ": client CA " + text("client_ca"),
-                                read_certificate(text("client_ca")).not_after,
-                                "add the CA's successor to the file and run `cardvault reload`"));
+    findings.push_back(
+        lifetime("gate " + name + ": client CA " + text("client_ca"),
+                 read_certificate(text("client_ca")).not_after,
+                 "add the CA's successor to the file and run `systemctl reload cardvault-gate@" +
+                     name + "`"));
     if (text("crl").empty()) {
       findings.push_back({Severity::kWarning, "gate " + name + " checks no revocation list",
                           "name the CA's CRL file with gate.crl"});

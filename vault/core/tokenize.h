@@ -39,6 +39,7 @@ class TokenizeOperation final : public Operation {
     std::optional<CardRow> fresh;    // the row to insert
     std::optional<CardRow> renewed;  // the existing row with its new expiry sealed in
     std::optional<TokenId> known;    // apply(): the customer's card with this PAN, before the batch
+    bool unread = false;             // apply(): `known` was not looked for, as it will be refused
   };
   // A customer of this request while it is applied: the row as the items so far have left it.
   struct Applied {

@@ -69,6 +69,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
                                                 Item& item) {
   const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
   item.known.reset();
+  item.unread = false;
   if (item.fresh && item.fresh->number != 0) {
     auto taken = tx.numeric(item.fresh->number);
     if (!taken) return std::unexpected(taken.error());
@@ -84,6 +85,12 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   }
   if (at->second.row.id != item.customer.id) return conflict;
   if (item.chargeable || !at->second.stored) return {};
+  // Of a customer who gets no answer about cards nothing is looked up: another expiry would cost a
+  // second preparation, whose time tells that the card is known.
+  const std::int64_t now = services_.clock.now_ms();
+  roll_windows(at->second.row, day_of(now));
+  item.unread = at->second.row.frozen || budget_wait_s(at->second.row, *settings_, now) != 0;
+  if (item.unread) return {};
   auto known = card_of(tx, at->second.row.row, item.fps);
   if (!known) return std::unexpected(known.error());
   item.known = *known;
@@ -95,8 +102,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   // over.
   auto row = tx.card(*item.known);
   if (!row) return std::unexpected(row.error());
-  const bool fits =
-      !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, services_.clock.now_ms());
+  const bool fits = !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, now);
   return fits ? base::Result<void>() : conflict;
 }
 
@@ -159,7 +165,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
     return Failure{Code::kPanBudgetExhausted, wait};
   }
   if (item.chargeable) return refuse(tx, customer, item, {*item.card->refused, 0});
-  if (customer.stored && !item.known && items_.size() > 1) {
+  if (customer.stored && !item.known && (items_.size() > 1 || item.unread)) {
     auto known = card_of(tx, customer.row.row, item.fps);  // an earlier item of this batch
     if (!known) return std::unexpected(known.error());
     item.known = *known;

@@ -236,6 +236,21 @@ TEST(Tokenize, OverTheBudgetKnownAndUnknownCardsAnswerAlike) {
   EXPECT_EQ(outcome_name(vault.tokenize(kOther, kCustomer)), "ok");
 }
 
+TEST(Tokenize, OverTheBudgetAKnownCardCostsWhatAnUnknownOneDoes) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.pan_budget_day = 1;
+  vault.set(settings);
+  vault.token(test_pan(1), kCustomer);
+  const auto cost = [&](std::string_view pan) {
+    const std::uint64_t before = vault.crypto.calls();
+    EXPECT_EQ(outcome_name(vault.tokenize(pan, kCustomer, "2031-01")), "pan_budget_exhausted");
+    return vault.crypto.calls() - before;
+  };
+  EXPECT_EQ(cost(test_pan(1)), cost(kOther));  // calls of the HSM are what takes time
+}
+
 TEST(Tokenize, ADeleteDoesNotRefundTheBudget) {
   TestVault vault;
   core::Settings settings;
