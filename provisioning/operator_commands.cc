@@ -141,8 +141,7 @@ void add_tokens(CLI::App& app, Chosen& chosen) {
 void add_operator_commands(CLI::App& app, Chosen& chosen) {
   add_plain(app, chosen, "status", "state of the vault: HSM, store, clock, load", "status",
             "  cardvault status");
-  add_plain(app, chosen, "reload", "read certificates and configuration again", "reload",
-            "  cardvault reload");
+  add_plain(app, chosen, "reload", "read the configuration again", "reload", "  cardvault reload");
   add_plain(app, chosen, "seal",
             "end all sessions with the HSM and forget its PIN; only custodians open it again",
             "seal", "  cardvault seal");
