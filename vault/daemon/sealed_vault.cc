@@ -54,7 +54,6 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
   }
   needed_ = current[0].label.threshold;
   static_cast<void>(record(event("sealed", "system")));
-  server_ = std::make_unique<AdminServer>(config_.admin_socket, *this, config_.operators);
   for (const GateConfig& gate : config_.gates) {
     links_.emplace_back(
         gate,
@@ -70,6 +69,8 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
   }
   base::log(base::Level::kNotice, "cardvaultd is sealed: `cardvault unseal` opens it",
             {{"shares", std::to_string(needed_)}});
+  // Last: its threads take shares from now on.
+  server_ = std::make_unique<AdminServer>(config_.admin_socket, *this, config_.operators);
 }
 
 SealedVault::~SealedVault() {
