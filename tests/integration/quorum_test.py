@@ -199,14 +199,14 @@ class Quorum(unittest.TestCase):
 
         self.addCleanup(write, text)
         write(wide)
-        done = self.tool(DONE, "reload")
+        done = self.tool(REFUSED, "reload")
         self.assertIn("the old configuration holds", done.stderr)
         self.assertIn('gate "web" would have more permissions: detokenize', done.stderr)
         self.assertIn("cardvault gate approve", done.stderr)
         for change in (("client_per_day = 5000", "client_per_day = 0"),
                        ("/run/web.sock", "/run/../run/processor.sock")):
             write(text.replace(*change, 1))
-            self.assertIn("allows more than the custodians", self.tool(DONE, "reload").stderr)
+            self.assertIn("allows more than the custodians", self.tool(REFUSED, "reload").stderr)
         write(text.replace('"cards.manage", ', "", 1))
         self.assertIn("holds now", self.tool(DONE, "reload").stderr)
         write(wide)

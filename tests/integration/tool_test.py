@@ -99,8 +99,22 @@ class Tool(unittest.TestCase):
         self.everything_reads()
         self.everything_refuses()
         self.assertIn("configuration holds now", self.run_tool(DONE, "reload").stderr)
+        self.a_wrong_configuration_is_refused()
         self.assertIn("trusted", self.run_tool(DONE, "clock", "confirm").stderr)
         self.assertIn("STATE", self.run_tool(DONE, "client", "list").stdout.splitlines()[0])
+
+    def a_wrong_configuration_is_refused(self):
+        path = self.vault.path("vault.toml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text + "\n[no_such_section]\n")
+            self.assertIn("old configuration holds", self.run_tool(REFUSED, "reload").stderr)
+        finally:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        self.assertIn("holds now", self.run_tool(DONE, "reload").stderr)
 
     def test_a_command_line_that_is_wrong_says_how(self):
         for arguments in ((), ("status", "extra"), ("stat",), ("client",), ("client", "freeze"),

@@ -184,7 +184,8 @@ wire::AdminAnswer AdminService::run(wire::AdminRequest& request, const std::stri
 
 wire::AdminAnswer AdminService::reload(const Call& call) {
   if (auto ok = record(event(call)); !ok) return failed(ok.error());
-  return success(hooks_.reload());
+  const auto said = hooks_.reload();
+  return said ? success(*said) : refusal(Code::kInvalidArgument, said.error());
 }
 
 wire::AdminAnswer AdminService::clock_confirm(const Call& call) {

@@ -2,6 +2,7 @@
 // the tool's commands (cardvault(1)), its options their arguments.
 #pragma once
 
+#include <expected>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -27,8 +28,9 @@ struct KeyRefusal {
 class AdminService final : public AdminHandler {
  public:
   struct Hooks {
-    std::function<std::string()> reload;  // reads the configuration file again; what to tell
-    std::function<void()> seal;           // ends this vault soon after; only its custodians open it
+    // Reads the configuration file again; what to tell, also where the file is refused.
+    std::function<std::expected<std::string, std::string>()> reload;
+    std::function<void()> seal;  // ends this vault soon after; only its custodians open it
   };
   AdminService(Vault& vault, Hooks hooks);
 

@@ -53,7 +53,7 @@ void OpenVault::demand_approved(const Config& config) {
   demand_approved_bounds(*must(vault_.store().make_reader(), "the database can't be read"), config);
 }
 
-std::string OpenVault::reload() {
+std::expected<std::string, std::string> OpenVault::reload() {
   try {
     Config config = read_config(vault_.config().path, overrides_);
     // With the pin-source that custodians' shares made.
@@ -72,7 +72,7 @@ std::string OpenVault::reload() {
   } catch (const base::StartupError& error) {
     base::log(base::Level::kError, "the new configuration is refused, the old one holds",
               {{"why", error.what()}});
-    return std::string("refused, the old configuration holds: ") + error.what();
+    return std::unexpected(std::string("refused, the old configuration holds: ") + error.what());
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <expected>
 #include <functional>
 #include <list>
 #include <optional>
@@ -29,8 +30,8 @@ class OpenVault {
   OpenVault(const OpenVault&) = delete;             // threads hold its address
   OpenVault& operator=(const OpenVault&) = delete;  // threads hold its address
 
-  // Reads the configuration again; what came of it, in words.
-  std::string reload();
+  // Reads the configuration again; what came of it, in words: an error where the old one holds.
+  std::expected<std::string, std::string> reload();
   [[nodiscard]] bool sealing() const noexcept { return sealing_; }
   // The token was there and took the PIN for wrong.
   [[nodiscard]] bool pin_refused() { return vault_.token().state() == hsm::HsmState::kPinRefused; }
