@@ -10,6 +10,7 @@ A connection that is cut is an error, unless Traffic.expect_cut() named the gate
 
 import collections
 import http.client
+import itertools
 import json
 import os
 import random
@@ -80,7 +81,6 @@ class Ledger:
         self._lock = threading.Lock()
         self._next = first_card
         self.cards = {}  # token -> Card
-        self._recent = collections.deque(maxlen=2000)
         self.doubted = []  # (pan, customer) of tokenizes without an answer
         self.freezes = self.deletes = 0
         self.wrong = []  # broken promises seen on the way
@@ -94,8 +94,6 @@ class Ledger:
 
     def promised(self, token, pan, customer):
         with self._lock:
-            if token not in self.cards:
-                self._recent.append(token)
             known = self.cards.setdefault(token, Card(pan, customer))
             if (known.pan, known.customer) != (pan, customer):
                 self.wrong.append(f"token {token} was given to two cards")
@@ -114,7 +112,8 @@ class Ledger:
 
     def some_tokens(self, count):
         with self._lock:
-            return random.sample(self._recent, min(count, len(self._recent)))
+            recent = list(itertools.islice(reversed(self.cards), 2000))
+        return random.sample(recent, min(count, len(recent)))
 
 
 class Traffic:
