@@ -39,7 +39,6 @@ class TokenizeOperation final : public Operation {
     std::optional<CardRow> fresh;    // the row to insert
     std::optional<CardRow> renewed;  // the existing row with its new expiry sealed in
     std::optional<TokenId> known;    // apply(): the customer's card with this PAN, before the batch
-    bool unread = false;             // apply(): `known` was not looked for, as it will be refused
   };
   // A customer of this request while it is applied: the row as the items so far have left it.
   struct Applied {
@@ -74,6 +73,7 @@ class TokenizeOperation final : public Operation {
   std::vector<Item> items_;
   std::map<Fingerprint, CustomerRow> customers_;  // prepare(): of this batch
   std::map<Fingerprint, Applied> applied_;        // apply(): the same
+  std::int64_t now_ms_ = 0;                       // apply(): one moment for all that it decides
   // The first try takes a card for new, which most are, and a customer from the cache: no look-up
   // on a reader whose page cache the last commit has emptied. A conflict looks first.
   bool look_first_ = false;

@@ -69,7 +69,6 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
                                                 Item& item) {
   const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
   item.known.reset();
-  item.unread = false;
   if (item.fresh && item.fresh->number != 0) {
     auto taken = tx.numeric(item.fresh->number);
     if (!taken) return std::unexpected(taken.error());
@@ -80,6 +79,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   if (at == applied_.end()) {
     auto row = current_customer(tx, item.customer);
     if (!row) return std::unexpected(row.error());
+    roll_windows(*row, day_of(now_ms_));
     const bool stored = row->row != 0;
     at = applied_.emplace(item.customer.name_fp, Applied{std::move(*row), stored, false}).first;
   }
@@ -87,10 +87,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   if (item.chargeable || !at->second.stored) return {};
   // Of a customer who gets no answer about cards nothing is looked up: another expiry would cost a
   // second preparation, whose time tells that the card is known.
-  const std::int64_t now = services_.clock.now_ms();
-  roll_windows(at->second.row, day_of(now));
-  item.unread = at->second.row.frozen || budget_wait_s(at->second.row, *settings_, now) != 0;
-  if (item.unread) return {};
+  if (at->second.row.frozen || budget_wait_s(at->second.row, *settings_, now_ms_) != 0) return {};
   auto known = card_of(tx, at->second.row.row, item.fps);
   if (!known) return std::unexpected(known.error());
   item.known = *known;
@@ -102,7 +99,7 @@ base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeI
   // over.
   auto row = tx.card(*item.known);
   if (!row) return std::unexpected(row.error());
-  const bool fits = !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, now);
+  const bool fits = !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, now_ms_);
   return fits ? base::Result<void>() : conflict;
 }
 
@@ -122,6 +119,7 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
     return {};
   }
   if (auto ok = idempotent_.still_first(tx); !ok) return ok;
+  now_ms_ = services_.clock.now_ms();
   if (auto fits = load(tx); !fits) return fits;
 
   TokenizeAnswer answer;
@@ -156,16 +154,14 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
     if (item.chargeable) return Failure{*item.card->refused, 0};
     return insert(tx, nullptr, item, event);
   }
-  const std::int64_t now = services_.clock.now_ms();
   Applied& customer = applied_.at(item.customer.name_fp);
   event.customer = to_hex(customer.row.id);
   if (customer.row.frozen) return Failure{Code::kCustomerFrozen, 0};
-  roll_windows(customer.row, day_of(now));
-  if (const auto wait = budget_wait_s(customer.row, *settings_, now); wait != 0) {
+  if (const auto wait = budget_wait_s(customer.row, *settings_, now_ms_); wait != 0) {
     return Failure{Code::kPanBudgetExhausted, wait};
   }
   if (item.chargeable) return refuse(tx, customer, item, {*item.card->refused, 0});
-  if (customer.stored && !item.known && (items_.size() > 1 || item.unread)) {
+  if (customer.stored && !item.known && items_.size() > 1) {
     auto known = card_of(tx, customer.row.row, item.fps);  // an earlier item of this batch
     if (!known) return std::unexpected(known.error());
     item.known = *known;
@@ -176,7 +172,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
     if (!row && row.error().code == Code::kRecordDamaged) return failure_of(row.error());
     if (!row) return std::unexpected(row.error());
     if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
-    if (!ttl_ended(**row, now)) {
+    if (!ttl_ended(**row, now_ms_)) {
       event.resource = Token::from_store((*row)->id, (*row)->number).text();
       event.key_version = (*row)->key_version;
       event.details.emplace_back("duplicate", "true");
@@ -209,7 +205,7 @@ base::Result<void> TokenizeOperation::store_customer(Transaction& tx, Applied& c
 
 base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, Applied& customer,
                                                         const Item& item, Failure failure) {
-  const std::uint32_t today = day_of(services_.clock.now_ms());
+  const std::uint32_t today = day_of(now_ms_);
   if (customer.stored) {
     auto seen = pan_refused(tx, customer.row.row, item.fps, today - kMonthDays);
     if (!seen) return std::unexpected(seen.error());
@@ -231,7 +227,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, Applied
     item.fresh->customer = customer->row.row;
   }
   if (auto ok = tx.insert_card(*item.fresh); !ok) return std::unexpected(ok.error());
-  CardView view = card_view(*item.fresh, services_.clock.now_ms());
+  CardView view = card_view(*item.fresh, now_ms_);
   event.resource = view.token;
   event.key_version = item.fresh->key_version;
   return view;
@@ -240,7 +236,6 @@ base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, Applied
 base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
                                                         const TokenizeItem& request, Item& item,
                                                         CardRow existing) {
-  const std::int64_t now = services_.clock.now_ms();
   bool changed = false;
   // Without a prepared renewal the earlier card is of this very batch: the first of equals decides.
   if (item.renewed && item.renewed->expiry != existing.expiry && !request.expiry.empty()) {
@@ -249,7 +244,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
     existing.key_version = item.renewed->key_version;
     changed = true;
   }
-  const std::int64_t wanted = request.ttl_s == 0 ? 0 : now + std::int64_t{request.ttl_s} * 1000;
+  const std::int64_t wanted = request.ttl_s == 0 ? 0 : now_ms_ + std::int64_t{request.ttl_s} * 1000;
   if (existing.expires_ms != 0 && (wanted == 0 || wanted > existing.expires_ms)) {
     existing.expires_ms = wanted;
     changed = true;
@@ -261,7 +256,7 @@ base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
   if (changed) {
     if (auto ok = tx.update_card(existing); !ok) return std::unexpected(ok.error());
   }
-  CardView view = card_view(existing, now);
+  CardView view = card_view(existing, now_ms_);
   view.duplicate = true;
   return view;
 }

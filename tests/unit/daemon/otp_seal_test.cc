@@ -203,15 +203,7 @@ TEST(OtpSeal, OneKeyServesOneKindOfRequest) {
 TEST(OtpSeal, RefusesWhomTheBankHasFrozen) {
   TestVault vault;
   const std::string code = sealed_code(vault, kSubject);
-  std::promise<void> done;
-  vault.store->committer().submit(std::make_unique<Effect>(
-      [](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
-        auto customer = tx.customer_by_row(1);
-        (*customer)->frozen = true;
-        return tx.update_customer(**customer);
-      },
-      [&](const auto&) { done.set_value(); }));
-  done.get_future().wait();
+  vault.freeze_customer();
   vault.clock.now += 60'000;
   EXPECT_EQ(outcome(vault, seal_request(kSubject)), "customer_frozen");
   EXPECT_EQ(verify(vault, kSubject, code), "customer_frozen");

@@ -95,12 +95,4 @@ std::optional<core::SecretRow> SecretVault::row(core::SecretKind kind, std::stri
   return found;
 }
 
-void SecretVault::write(const std::function<base::Result<void>(core::Transaction&)>& change) {
-  std::promise<bool> durable;
-  store->committer().submit(std::make_unique<Effect>(
-      [&](core::Transaction& tx, core::EventSink&) { return change(tx); },
-      [&](const base::Result<core::Receipt>& receipt) { durable.set_value(receipt.has_value()); }));
-  EXPECT_TRUE(durable.get_future().get());
-}
-
 }  // namespace cardvault::daemon

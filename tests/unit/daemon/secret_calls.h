@@ -42,8 +42,6 @@ class SecretVault : public TestVault {
   std::optional<core::SecretRow> row(core::SecretKind kind = kPass,
                                      std::string_view subject = kOwner);
   std::optional<core::CustomerRow> customer(std::string_view subject = kOwner);
-  // Writes to the store without asking anybody.
-  void write(const std::function<base::Result<void>(core::Transaction&)>& change);
 };
 
 }  // namespace cardvault::daemon

@@ -118,11 +118,7 @@ TEST(SecretEnroll, StopsWhileTheClockIsInDoubt) {
 TEST(SecretEnroll, AFrozenCustomerChangesNothing) {
   SecretVault vault;
   vault.enroll();
-  vault.write([&](core::Transaction& tx) {
-    auto row = *vault.customer();
-    row.frozen = true;
-    return tx.update_customer(row);
-  });
+  vault.freeze_customer();
   vault.change_settings([](auto& settings) { settings.secrets.change_code = ""; });
   EXPECT_EQ(vault.enroll("2580", kQuick), "customer_frozen");
   EXPECT_EQ(vault.change(), "customer_frozen");

@@ -106,24 +106,15 @@ TestVault::TestVault()
   recipients.load({recipient("acquirer", core::RecipientUse::kReveal, clock.now + kYearMs),
                    recipient("sms-gateway", core::RecipientUse::kOtp, clock.now + kYearMs),
                    recipient("sms-late", core::RecipientUse::kOtp, clock.now.load())});
-  std::promise<void> ready;
-  store->committer().submit(std::make_unique<Effect>(
-      [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
-        for (const core::Client& one : registered) {
-          if (auto ok = tx.put_client(one); !ok) return ok;
-        }
-        for (const auto purpose : core::kAllKeyPurposes) {
-          if (auto ok = tx.put_key({{purpose, 1}, core::KeyState::kActive, "00", 1, 0}); !ok) {
-            return ok;
-          }
-        }
-        return {};
-      },
-      [&](const base::Result<core::Receipt>& receipt) {
-        EXPECT_TRUE(receipt);
-        ready.set_value();
-      }));
-  ready.get_future().wait();
+  write([&](core::Transaction& tx) -> base::Result<void> {
+    for (const core::Client& one : registered) {
+      if (auto ok = tx.put_client(one); !ok) return ok;
+    }
+    for (const auto purpose : core::kAllKeyPurposes) {
+      if (auto ok = tx.put_key({{purpose, 1}, core::KeyState::kActive, "00", 1, 0}); !ok) return ok;
+    }
+    return {};
+  });
   for (const auto purpose : core::kAllKeyPurposes) {
     keys.set({purpose, 1});
     invocations.load({purpose, 1}, 0);
@@ -153,6 +144,22 @@ TestVault::~TestVault() {
   engine->stop();
   store.reset();
   std::filesystem::remove_all(dir);
+}
+
+void TestVault::write(const std::function<base::Result<void>(core::Transaction&)>& change) {
+  std::promise<bool> durable;
+  store->committer().submit(std::make_unique<Effect>(
+      [&](core::Transaction& tx, core::EventSink&) { return change(tx); },
+      [&](const base::Result<core::Receipt>& receipt) { durable.set_value(receipt.has_value()); }));
+  EXPECT_TRUE(durable.get_future().get());
+}
+
+void TestVault::freeze_customer() {
+  write([](core::Transaction& tx) {
+    auto customer = tx.customer_by_row(1);
+    (*customer)->frozen = true;
+    return tx.update_customer(**customer);
+  });
 }
 
 void TestVault::set(core::Settings settings) {

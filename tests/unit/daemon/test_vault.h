@@ -46,6 +46,9 @@ class TestVault {
   std::string token(std::string_view pan, std::string_view customer);
   core::DetokenizeOutcome reveal(const std::string& token, std::string purpose = "payment");
   void set(core::Settings settings);
+  // Writes to the store without asking anybody.
+  void write(const std::function<base::Result<void>(core::Transaction&)>& change);
+  void freeze_customer();  // the first one
   // All lines of the log so far.
   std::vector<std::string> log();
   std::size_t count_in_log(std::string_view text);

@@ -215,12 +215,16 @@ TEST(Tokenize, PanBudgetIsExactUnderAHundredParallelRequests) {
   EXPECT_EQ(counts["pan_budget_exhausted"], 88U);
 }
 
-TEST(Tokenize, OverTheBudgetKnownAndUnknownCardsAnswerAlike) {
-  TestVault vault;
+core::Settings day_budget(std::uint32_t pans) {
   core::Settings settings;
   settings.rate_per_s = 0;
-  settings.pan_budget_day = 2;
-  vault.set(settings);
+  settings.pan_budget_day = pans;
+  return settings;
+}
+
+TEST(Tokenize, OverTheBudgetKnownAndUnknownCardsAnswerAlike) {
+  TestVault vault;
+  vault.set(day_budget(2));
   vault.token(test_pan(1), kCustomer);
   // A refused card counts, once however often it is tried; a repeat of a known one doesn't.
   EXPECT_EQ(outcome_name(vault.tokenize(test_pan(1), kCustomer)), "ok");
@@ -236,27 +240,40 @@ TEST(Tokenize, OverTheBudgetKnownAndUnknownCardsAnswerAlike) {
   EXPECT_EQ(outcome_name(vault.tokenize(kOther, kCustomer)), "ok");
 }
 
-TEST(Tokenize, OverTheBudgetAKnownCardCostsWhatAnUnknownOneDoes) {
+// Of a card with another expiry than it is stored with.
+std::uint64_t cost(TestVault& vault, const std::vector<std::string>& pans, const char* refusal) {
+  const std::uint64_t before = vault.crypto.calls();
+  core::Tokenize request;
+  request.batch = true;
+  for (const std::string& pan : pans) request.items.push_back(item(pan, kCustomer, "2031-01"));
+  const core::Answer answer = vault.call(TestVault::kWeb, std::move(request));
+  for (const auto& outcome : std::get<core::TokenizeAnswer>(answer).items) {
+    EXPECT_EQ(outcome_name(outcome), refusal);
+  }
+  return vault.crypto.calls() - before;  // calls of the HSM are what takes time
+}
+
+TEST(Tokenize, AKnownCardCostsWhatAnUnknownOneDoesOverTheBudget) {
   TestVault vault;
-  core::Settings settings;
-  settings.rate_per_s = 0;
-  settings.pan_budget_day = 1;
-  vault.set(settings);
+  vault.set(day_budget(1));
   vault.token(test_pan(1), kCustomer);
-  const auto cost = [&](std::string_view pan) {
-    const std::uint64_t before = vault.crypto.calls();
-    EXPECT_EQ(outcome_name(vault.tokenize(pan, kCustomer, "2031-01")), "pan_budget_exhausted");
-    return vault.crypto.calls() - before;
-  };
-  EXPECT_EQ(cost(test_pan(1)), cost(kOther));  // calls of the HSM are what takes time
+  EXPECT_EQ(cost(vault, {test_pan(1)}, "pan_budget_exhausted"),
+            cost(vault, {test_pan(2)}, "pan_budget_exhausted"));
+  EXPECT_EQ(cost(vault, {test_pan(2), test_pan(1), test_pan(3)}, "pan_budget_exhausted"),
+            cost(vault, {test_pan(2), test_pan(4), test_pan(3)}, "pan_budget_exhausted"));
+}
+
+TEST(Tokenize, AKnownCardCostsWhatAnUnknownOneDoesOfAFrozenCustomer) {
+  TestVault vault;
+  vault.token(test_pan(1), kCustomer);
+  vault.freeze_customer();
+  EXPECT_EQ(cost(vault, {test_pan(1)}, "customer_frozen"),
+            cost(vault, {test_pan(2)}, "customer_frozen"));
 }
 
 TEST(Tokenize, ADeleteDoesNotRefundTheBudget) {
   TestVault vault;
-  core::Settings settings;
-  settings.rate_per_s = 0;
-  settings.pan_budget_day = 2;
-  vault.set(settings);
+  vault.set(day_budget(2));
   const std::string token = vault.token(test_pan(1), kCustomer);
   EXPECT_EQ(outcome_name(vault.call(TestVault::kWeb, core::TokenDelete{token})), "ok");
   vault.token(test_pan(2), kCustomer);
