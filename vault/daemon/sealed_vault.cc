@@ -67,10 +67,10 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
           return answer;
         });
   }
-  base::log(base::Level::kNotice, "cardvaultd is sealed: `cardvault unseal` opens it",
-            {{"shares", std::to_string(needed_)}});
-  // Last: its threads take shares from now on.
+  // Nothing of this is touched here any more: its threads take shares from now on.
   server_ = std::make_unique<AdminServer>(config_.admin_socket, *this, config_.operators);
+  base::log(base::Level::kNotice, "cardvaultd is sealed: `cardvault unseal` opens it",
+            {{"shares", std::to_string(current[0].label.threshold)}});
 }
 
 SealedVault::~SealedVault() {
