@@ -10,17 +10,10 @@
 #include "hsm/cipher.h"
 #include "hsm/key_ring.h"
 #include "hsm/module.h"
+#include "hsm/witness.h"
 #include "vault/base/secret.h"
 
 namespace cardvault::hsm {
-
-// What earlier logins of this process know of the keys: a token that comes back with other keys
-// under the same labels is not taken for ours.
-struct Witness {
-  std::map<core::KeyRef, core::Sealed> canaries;
-  std::map<core::KeyRef, core::Mac> macs;
-  std::map<core::KeyRef, std::vector<std::uint8_t>> points;  // of signing keys
-};
 
 // Immutable once open; its functions may run on several threads, each with its own Channel.
 class Connection {

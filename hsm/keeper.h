@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "hsm/catalogue.h"
 #include "hsm/connection.h"
 #include "hsm/redundancy.h"
 #include "hsm/session_pool.h"
@@ -51,16 +52,12 @@ class Keeper {
   // As of TokenCrypto.
   void leave_out(std::set<core::KeyRef> keys);
 
-  struct Catalogue {
-    std::map<core::KeyRef, core::SigningPublicKey> keys;  // an empty point where the key has none
-    std::map<core::KeyRef, std::string> kcvs;
-    TokenDescription description;
-  };
   [[nodiscard]] Catalogue catalogue() const;
   // Of the catalogue, without a lock: asked with every encryption.
   [[nodiscard]] core::Suite suite() const noexcept { return suite_; }
 
  private:
+  static constexpr base::Error kNoAnswer{base::Code::kHsmUnavailable, "no answer", 0};
   // What a token must prove beyond its self-test.
   enum class Proof : std::uint8_t {
     kNone,      // the first login of all
@@ -76,16 +73,17 @@ class Keeper {
   [[nodiscard]] base::Result<void> compare(const Catalogue& found, Proof proof);
   void enter(HsmState state);  // REQUIRES: under mutex_
   void lost(const base::Error& error);
-  void begin();
+  void begin(const std::stop_token& stop = {});
   void serve_adopt();
   bool reconnect();  // whether the token is ready now
+  // After a login: opens the sessions, and notes in the event for how long they were closed.
+  void serve_again(HsmEvent& event);  // REQUIRES: under mutex_
   void run(const std::stop_token& stop);
   void watch(const std::stop_token& stop);
   void look_after();
   // Whether a call that doesn't return is one of ours, and others serve meanwhile.
   [[nodiscard]] bool may_hang() const;
   void report(const HsmEvent& event) const;
-  [[nodiscard]] Catalogue describe() const;
 
   const TokenConfig config_;
   const HsmHooks hooks_;
@@ -110,8 +108,8 @@ class Keeper {
   std::optional<base::Result<void>> adopted_;
   Catalogue catalogue_;
   std::atomic<core::Suite> suite_ = core::Suite::kAes256Gcm;
-  std::atomic<std::int64_t> connecting_since_ms_{0};  // steady clock; 0: not connecting
-  std::atomic<bool> probing_ = false;                 // on the recovery thread
+  std::atomic<std::chrono::steady_clock::time_point> connecting_since_{};  // zero: not connecting
+  std::atomic<bool> probing_ = false;                                      // on the recovery thread
   std::atomic<bool> stopping_ = false;
   bool settled_ = false;
   bool hanging_ = false;   // a login or probe, while others serve

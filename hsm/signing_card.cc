@@ -92,7 +92,7 @@ class SigningCard::Impl {
     if (rv != CKR_OK && rv != CKR_USER_ALREADY_LOGGED_IN) {
       auto refused = refuse(ckr_code(rv), "C_Login to a card", rv);
       if (ckr_is_pin_refusal(rv)) return refused;
-      demand<void>(std::move(refused), "the card");
+      demand<void>(refused, "the card");
     }
     return {};
   }

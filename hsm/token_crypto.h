@@ -49,7 +49,7 @@ struct HsmHooks {
 struct TokenDescription {
   std::string label, manufacturer, model, serial, firmware;
   bool hardware = false;  // CKF_HW_SLOT, and no known software token: else "not a secure
-                          // cryptographic device" (doctor, readiness, report)
+                          // cryptographic device" (doctor, readiness)
   core::Suite suite = core::Suite::kAes256Gcm;
   bool session_copies = false;  // of every encryption and MAC key
   std::vector<MechanismFinding> mechanisms;

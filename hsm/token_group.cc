@@ -66,12 +66,12 @@ class Modules {
   std::map<std::pair<dev_t, ino_t>, Loaded> loaded_;
 };
 
-HsmHooks hooks_of(const GroupHooks& hooks, std::size_t token,
+HsmHooks hooks_of(const GroupHooks& hooks, std::size_t token, std::size_t tokens,
                   const std::shared_ptr<Redundancy>& redundancy) {
   HsmHooks out{.on_change = {}, .on_stuck = {}, .expected_kcvs = hooks.expected_kcvs};
   if (hooks.on_change) {
-    out.on_change = [call = hooks.on_change, token, redundancy](const HsmEvent& event) {
-      call(token, event, redundancy->serving() > (event.state == HsmState::kReady ? 1U : 0U));
+    out.on_change = [call = hooks.on_change, token, tokens, redundancy](const HsmEvent& event) {
+      call(token, event, tokens == 1 ? event.state : redundancy->together(event.state));
     };
   }
   if (hooks.on_stuck) {
@@ -84,17 +84,18 @@ HsmHooks hooks_of(const GroupHooks& hooks, std::size_t token,
 
 }  // namespace
 
-TokenGroup::TokenGroup() : redundancy_(std::make_shared<Redundancy>()) {}
+TokenGroup::TokenGroup(std::size_t tokens) : redundancy_(std::make_shared<Redundancy>(tokens)) {}
 TokenGroup::~TokenGroup() = default;
 
 std::unique_ptr<TokenGroup> TokenGroup::open(const std::vector<TokenConfig>& tokens,
                                              const GroupHooks& hooks,
                                              const std::set<core::KeyRef>& left_out) {
-  std::unique_ptr<TokenGroup> group(new TokenGroup);
+  std::unique_ptr<TokenGroup> group(new TokenGroup(tokens.size()));
+  group->expected_kcvs_ = hooks.expected_kcvs;
   group->first_label_ = parse_token_uri(tokens.front().token_uri).label;
   if (tokens.size() == 1) {
     group->tokens_.push_back(
-        TokenCrypto::open(tokens.front(), hooks_of(hooks, 0, group->redundancy_), left_out));
+        TokenCrypto::open(tokens.front(), hooks_of(hooks, 0, 1, group->redundancy_), left_out));
     return group;
   }
   Modules modules;
@@ -103,9 +104,9 @@ std::unique_ptr<TokenGroup> TokenGroup::open(const std::vector<TokenConfig>& tok
   loaded.reserve(tokens.size());
   for (const TokenConfig& one : tokens) loaded.push_back(modules.load(one));
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    group->tokens_.push_back(TokenCrypto::open_beside(tokens[i],
-                                                      hooks_of(hooks, i, group->redundancy_),
-                                                      left_out, loaded[i], group->redundancy_));
+    group->tokens_.push_back(
+        TokenCrypto::open_beside(tokens[i], hooks_of(hooks, i, tokens.size(), group->redundancy_),
+                                 left_out, loaded[i], group->redundancy_));
   }
   group->await_logins();
   return group;
@@ -209,6 +210,8 @@ std::string TokenGroup::label() const {
 
 base::Result<void> TokenGroup::adopt() {
   if (tokens_.size() == 1) return tokens_.front()->adopt();
+  // Before the first one: what that adds is what the others are compared with.
+  if (expected_kcvs_) redundancy_->keep_expected(expected_kcvs_());
   base::Result<void> failed;
   for (const auto& one : tokens_) {
     const bool worked = one->state() == HsmState::kReady;

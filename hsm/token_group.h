@@ -20,8 +20,9 @@ namespace cardvault::hsm {
 class Redundancy;
 
 struct GroupHooks {
-  // As HsmHooks, with the token's place in the list, from 0, and whether another one serves.
-  std::function<void(std::size_t token, const HsmEvent&, bool others_serve)> on_change;
+  // As HsmHooks, with the token's place in the list, from 0, and what all of them are together, as
+  // of TokenGroup::state(); kPinRefused to one of them alone.
+  std::function<void(std::size_t token, const HsmEvent&, HsmState together)> on_change;
   std::function<void(std::size_t token, std::chrono::milliseconds age)> on_stuck;
   std::function<std::map<core::KeyRef, std::string>()> expected_kcvs;
 };
@@ -76,7 +77,7 @@ class TokenGroup final : public core::Crypto {
   [[nodiscard]] const TokenCrypto& token(std::size_t at) const { return *tokens_.at(at); }
 
  private:
-  TokenGroup();
+  explicit TokenGroup(std::size_t tokens);
   [[nodiscard]] const TokenCrypto& best() const;
   template <class Call>
   auto ask(Call call, bool signing = false);
@@ -84,6 +85,7 @@ class TokenGroup final : public core::Crypto {
   auto ask_each(Call& call, bool signing);
   void await_logins() const;
 
+  std::function<std::map<core::KeyRef, std::string>()> expected_kcvs_;
   std::string first_label_;  // as its URI says
   std::shared_ptr<Redundancy> redundancy_;
   std::vector<std::unique_ptr<TokenCrypto>> tokens_;

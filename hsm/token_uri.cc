@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "hsm/pkcs11.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::hsm {
 namespace {
@@ -37,20 +38,6 @@ std::string path_of(const char* source) {
   }
   return path;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(const char* path) : fd_(::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;             // owns a descriptor
-  Descriptor& operator=(const Descriptor&) = delete;  // owns a descriptor
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 }  // namespace
 
@@ -105,7 +92,7 @@ base::SecretText read_pin(const TokenUri& uri) {
     throw base::StartupError(
         "hsm.token_uri has no pin-source: name the file with the PIN, ?pin-source=file:/…");
   }
-  const Descriptor file(uri.pin_source.c_str());
+  const base::Fd file(::open(uri.pin_source.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
     throw base::StartupError("cannot read the PIN from " + uri.pin_source + ": " +

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 
 #include "provisioning/certificate.h"
@@ -71,7 +72,7 @@ ExitCode add_client(const Context& context, const ClientOptions& options) {
   add_number(arguments, "reveals_per_day", options.reveals_per_day);
   const ExitCode code = act(context, "client.add", std::move(arguments));
   if (code == ExitCode::kDone && !named_by_a_gate(context.config, options.id)) {
-    context.err << "cardvault: no gate lets it in yet: add \"" << options.id
+    context.err << "cardvault: no gate names it yet: add \"" << options.id
                 << "\" to clients of its [[gate]] in " << context.config
                 << ", and run `cardvault reload`\n";
   }
@@ -106,6 +107,9 @@ ExitCode approve_gates(const Context& context) {
 }
 
 ExitCode import_bins(const Context& context, const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) {
+    throw ToolError(ExitCode::kLocal, path + ": there is no such file");
+  }
   std::ifstream file(path, std::ios::binary | std::ios::ate);
   if (!file) throw ToolError(ExitCode::kLocal, path + ": cannot be read");
   const auto total = static_cast<std::uint64_t>(file.tellg());

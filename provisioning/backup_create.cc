@@ -206,8 +206,8 @@ ExitCode report(const Context& context, const std::string& file, const std::stri
 }  // namespace
 
 ExitCode create_backup(const Context& context, const std::string& file) {
-  const auto custody = read_custody(daemon::read_config(context.config));
-  if (!custody || custody->recipient.empty()) {
+  const auto custody = read_custody(daemon::read_config(context.config).unseal.custody_dir);
+  if (!custody) {
     throw ToolError(ExitCode::kRefused,
                     "this vault's custodians have no backup key, so nobody could open its backup: "
                     "only a vault that a ceremony made with a backup-key has one (docs/backup.md). "

@@ -27,11 +27,13 @@ constexpr std::size_t kPiece = 1 << 18;
 
 audit::VerifierKey read_verifier_key(const std::string& key) {
   std::error_code ignored;
-  std::string text = std::filesystem::exists(key, ignored) ? auditor::read_file(key) : key;
+  const bool from_file = std::filesystem::exists(key, ignored);
+  std::string text = from_file ? auditor::read_file(key) : key;
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   auto parsed = audit::VerifierKey::parse(text);
   if (!parsed) {
-    throw ToolError(ExitCode::kUsage, key + ": no verification key as in audit.vkey");
+    throw ToolError(from_file ? ExitCode::kLocal : ExitCode::kUsage,
+                    key + ": no verification key as in audit.vkey");
   }
   return std::move(*parsed);
 }

@@ -55,7 +55,7 @@ inline constexpr std::size_t kMaxNote = 16384;
 [[nodiscard]] BackupHeader parse_backup_header(const std::string& what, std::string_view text);
 
 // The name of a part that may be written below a folder: letters, digits and ".-_", at most one
-// folder before them, no part of it beginning with a dot.
+// folder before them, neither beginning with a dot (no way out) or a dash (no option of a tool).
 [[nodiscard]] bool valid_part_name(std::string_view name) noexcept;
 
 // A verification key, as text or as a file such as audit.vkey. Throws ToolError(kUsage).

@@ -51,12 +51,12 @@ std::vector<BackupPart> parse_parts(custody::LineReader& reader, std::string_vie
 }  // namespace
 
 bool valid_part_name(std::string_view name) noexcept {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '-' || c == '_';
+  const auto first = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
   };
+  const auto plain = [&](char c) { return first(c) || c == '.' || c == '-'; };
   const auto good = [&](std::string_view part) {
-    return !part.empty() && part.size() <= 100 && part[0] != '.' &&
+    return !part.empty() && part.size() <= 100 && first(part[0]) &&
            std::ranges::all_of(part, plain);
   };
   const auto slash = name.find('/');

@@ -113,13 +113,12 @@ ExitCode restore_backup(const Context& context, const RestoreOptions& options) {
     return put_in_place(context, vault, stage);
   }
   refuse_unless_new(vault, stage);
-  fs::create_directories(vault.layout.dir);
-  fs::create_directories(vault.layout.config_dir);
   const std::int64_t now_ms = wall_ms();
   const LastKnown last = last_known(backup, options.keys, options.known);
   const custody::Action wanted = restore_action(backup, last, now_ms);
   const std::string action = vault.layout.dir + "/restore.action";
   if (options.approvals.empty()) {
+    fs::create_directories(vault.layout.dir);
     return ask_for_approvals(context, action, wanted, last, now_ms);
   }
   if (!fs::exists(action)) {
@@ -127,6 +126,7 @@ ExitCode restore_backup(const Context& context, const RestoreOptions& options) {
                     action + " is not there: run this without --approvals, and have it approved");
   }
   const Quorum quorum = demand_quorum(action, wanted, options.approvals, people, now_ms);
+  fs::create_directories(vault.layout.config_dir);
   keep_memory(context.err);
   custody::Terminal terminal(kAgain);
   RestoreStage restoring(context, terminal, backup, people, vault, stage);

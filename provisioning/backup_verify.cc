@@ -26,6 +26,20 @@ wire::AdminAnswer describe(const BackupFile& backup) {
   return answer;
 }
 
+// Whether its wrapped keys are the file that the custodians signed for, as far as shows unopened.
+std::string about_keys(const BackupFile& backup, const custody::Transcript& transcript) {
+  const custody::Entry* wrapped = transcript.last("keys-wrapped");
+  for (const BackupPart& part : backup.header().members) {
+    if (part.name != "custody/wrapped-keys") continue;
+    if (wrapped == nullptr) return "of an earlier transcript; --open tries them";
+    if (custody::hex(part.digest) == wrapped->get("digest")) return "as the custodians signed for";
+    return "others than the custodians signed for: keys were rotated or restored since, or the "
+           "file "
+           "was damaged; --open tells which";
+  }
+  return "none: it can't be restored";
+}
+
 // Every chunk, with the custodians; then every key.
 std::size_t open_all(const Context& context, const BackupFile& backup) {
   const BackupPeople people = people_of(backup);
@@ -61,8 +75,8 @@ ExitCode verify_backup(const Context& context, const VerifyBackupOptions& option
     backup.check(options.keys,
                  [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); });
   }
-  static_cast<void>(people_of(backup));
   wire::AdminAnswer answer = describe(backup);
+  answer.rows.push_back({"wrapped keys", about_keys(backup, people_of(backup).transcript)});
   if (options.open) {
     const std::size_t keys = open_all(context, backup);
     answer.rows.push_back({"opened", "every chunk; " + std::to_string(keys) +

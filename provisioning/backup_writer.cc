@@ -11,6 +11,7 @@
 
 #include "provisioning/exit_code.h"
 #include "provisioning/key_folder_files.h"
+#include "vault/base/fd.h"
 #include "vault/base/secret.h"
 #include "vault/core/text_form.h"
 #include "vault/custody/medium.h"
@@ -56,12 +57,7 @@ void BackupWriter::give_up(int error) const {
 }
 
 void BackupWriter::put(std::span<const std::uint8_t> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) give_up(errno);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
+  if (const int error = base::write_all(fd_, base::as_text(bytes)); error != 0) give_up(error);
 }
 
 void BackupWriter::write(std::span<const std::uint8_t> bytes) {

@@ -11,6 +11,8 @@
 #include "provisioning/init.h"
 #include "provisioning/init_stage.h"
 #include "provisioning/locked_memory.h"
+#include "provisioning/plan_here.h"
+#include "provisioning/rehearsal.h"
 #include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
@@ -31,6 +33,15 @@ void refuse_vault(const NewVault& vault, const std::string& stage) {
   Moves moves = planned_moves(vault, stage);
   moves.emplace_back(stage + "/custody", vault.layout.dir + "/custody");
   refuse_existing(vault, moves);
+}
+
+// A rehearsal makes neither the vault's files nor its token: what these would lack is said here.
+void demand_here(const custody::Plan& plan) {
+  const auto missing = missing_here(plan);
+  if (missing.empty()) return;
+  std::string message = "this machine can't carry the plan out:";
+  for (const std::string& one : missing) message += "\n  " + one;
+  throw ToolError(ExitCode::kLocal, message);
 }
 
 }  // namespace
@@ -58,6 +69,10 @@ ExitCode check_plan(const Context& context, const std::string& path) {
   context.err << "cardvault: " << path
               << " is a plan that can be carried out: " << plan.custodians.size() << " custodians, "
               << custody::plan_steps(plan).size() << " steps\n";
+  // It may be checked elsewhere than where it is carried out.
+  for (const std::string& one : missing_here(plan)) {
+    context.err << "cardvault: warning: not on this machine: " << one << '\n';
+  }
   return ExitCode::kDone;
 }
 
@@ -70,13 +85,12 @@ ExitCode run_ceremony(const Context& context, const CeremonyOptions& options) {
   const custody::Plan plan = read_plan(options.plan);
   const NewVault vault = plan_vault(init_options(plan, options.dir, options.rehearse));
   const std::string& dir = vault.layout.dir;
-  fs::create_directories(dir);
   const std::string stage = dir + (options.rehearse ? "/rehearsal.part" : "/ceremony.part");
   if (options.rehearse) {
-    fs::remove_all(stage);
+    demand_here(plan);
+    end_other_rehearsal(context, plan, stage);
   } else {
     refuse_vault(vault, stage);
-    fs::create_directories(vault.layout.config_dir);
   }
   keep_memory(context.err);
   custody::Terminal terminal(kGoOn);

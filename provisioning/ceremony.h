@@ -7,7 +7,8 @@
 
 namespace cardvault::provisioning {
 
-// `ceremony plan check`: kDone, or ToolError with everything that is wrong with the plan.
+// `ceremony plan check`: kDone, with a warning for each account and module that this machine lacks;
+// or ToolError with everything that is wrong with the plan.
 ExitCode check_plan(const Context& context, const std::string& path);
 // `ceremony plan show`: the plan's digest, people, secrets and steps on stdout.
 ExitCode show_plan(const Context& context, const std::string& path);

@@ -81,6 +81,11 @@ ExitCode show_custodian_key(const Context& context, const std::string& place, in
 }
 
 ExitCode new_action(const Context& context, const NewAction& options) {
+  const auto& known = custody::kQuorumVerbs;
+  if (std::ranges::find(known, options.verb) == known.end()) {
+    throw ToolError(ExitCode::kUsage, "custodians are not asked about '" + printable(options.verb) +
+                                          "': `cardvault action new --help` lists what they are");
+  }
   std::string vault = options.vault;
   if (!options.custodians.empty()) {
     vault = custody::parse_custodian_set(options.custodians,

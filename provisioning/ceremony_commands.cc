@@ -9,6 +9,7 @@
 #include "provisioning/custodian_register.h"
 #include "provisioning/secret_renewal.h"
 #include "provisioning/unseal_acts.h"
+#include "vault/custody/action.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -217,7 +218,11 @@ void add_new_action(CLI::App& action, Chosen& chosen) {
                           "  cardvault action new key.destroy --argument label=pan-enc/1 \\\n"
                           "    --custodians custody/custodians --out destroy.action");
   const auto options = std::make_shared<NewAction>();
-  app.add_option("VERB", options->verb, "the act")->required();
+  std::string verbs;
+  for (const std::string_view verb : custody::kQuorumVerbs) {
+    verbs += (verbs.empty() ? "" : ", ") + std::string(verb);
+  }
+  app.add_option("VERB", options->verb, "the act: " + verbs)->required();
   app.add_option("--argument", options->arguments, "NAME=VALUE, any number of them");
   auto* vault = app.add_option("--vault", options->vault, "the vault's id");
   app.add_option("--custodians", options->custodians, "the register, which names the vault")

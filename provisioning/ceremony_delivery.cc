@@ -73,7 +73,7 @@ bool opens(const std::string& path, custody::CustodianKey& key, const Share& sha
 std::string on_medium(Terminal& terminal, custody::CustodianKey& key,
                       const custody::PlanCustodian& who, const Share& share, std::string& folder,
                       const DeliveryRules& rules) {
-  const auto content = custody::seal_share(share, who.custodian);
+  const auto content = custody::seal_share(share, who.custodian, rules.banner);
   if (!content) throw ToolError(ExitCode::kLocal, "a share can't be encrypted: OpenSSL failed");
   for (;;) {
     const std::string path = folder + "/" + custody::share_file_name(share.label);

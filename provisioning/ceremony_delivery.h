@@ -10,7 +10,7 @@ namespace cardvault::provisioning {
 
 struct DeliveryRules {
   bool read_back = true;  // a share on paper is typed back at once
-  std::string banner;     // above every share: "REHEARSAL", or empty
+  std::string banner;     // above every share, in its file too: "REHEARSAL", or empty
   std::string home;       // where the vault is: a medium on the same disk is none
 };
 

@@ -5,6 +5,7 @@
 
 #include "provisioning/custody/share_file.h"
 #include "provisioning/custody/share_text.h"
+#include "provisioning/custody/transcript_check.h"
 #include "provisioning/exit_code.h"
 #include "vault/custody/lines.h"
 
@@ -110,6 +111,18 @@ Share Desk::take_share(const std::string& what) {
     }
     if (auto share = type_share()) return std::move(*share);
   }
+}
+
+void Desk::sign(custody::TranscriptWriter& transcript, const custody::PlanCustodian& who,
+                const std::string& question) {
+  const std::string& name = who.custodian.name;
+  const custody::Digest body = transcript.so_far().body;
+  terminal_.say("\nThe transcript's digest:\n" + custody::for_comparison(body, "  "));
+  const auto key = authenticate(who);
+  terminal_.demand_yes(name + ", " + question);
+  auto signature = key->sign(custody::transcript_message(body));
+  if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
+  transcript.add(custody::Signed{name, std::move(*signature)});
 }
 
 Share Desk::take_good_share(const custody::ShareRegister& shares, custody::SecretName secret,

@@ -10,6 +10,7 @@
 #include "provisioning/custody/plan.h"
 #include "provisioning/custody/terminal.h"
 #include "vault/custody/share_register.h"
+#include "vault/custody/transcript.h"
 
 namespace cardvault::provisioning {
 
@@ -24,6 +25,11 @@ class Desk {
   // the plan's. Throws ToolError(kRefused) after kTries.
   [[nodiscard]] std::unique_ptr<custody::CustodianKey> authenticate(
       const custody::PlanCustodian& who);
+
+  // The custodian compares the transcript's digest, answers the question with an exact "Yes" and
+  // signs it. Throws ToolError as authenticate() does, and when it isn't signed.
+  void sign(custody::TranscriptWriter& transcript, const custody::PlanCustodian& who,
+            const std::string& question);
 
   // A share that a custodian types, or brings in a file on a medium. Faulty lines are asked for
   // again; nothing is said about whether it is a good share.

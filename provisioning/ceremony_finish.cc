@@ -7,6 +7,7 @@
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init_stage.h"
 #include "provisioning/private_file.h"
+#include "provisioning/rehearsal.h"
 #include "vault/audit/checkpoint.h"
 #include "vault/base/check.h"
 #include "vault/custody/custodian_set.h"
@@ -196,9 +197,16 @@ void Ceremony::install() {
 
 void Ceremony::keep_rehearsal(const std::string& dir) {
   const std::string kept = dir + "/rehearsal-" + journal_->so_far().head.vault + ".transcript";
-  const int error = custody::write_new_file(kept, custody::read_text_file(file("transcript")));
+  const std::string text = custody::read_text_file(file("transcript"));
+  const bool there = fs::exists(kept) && custody::read_text_file(kept) == text;  // before a break
+  const int error = there ? 0 : custody::write_new_file(kept, text);
   if (error != 0) throw ToolError(ExitCode::kLocal, kept + ": " + custody::explain_write(error));
   for (const std::string& path : medium_files_) fs::remove(path);
+  for (const std::string& name : remove_share_files(journal_->so_far())) {
+    const auto gone = [&](const std::string& path) { return path.ends_with("/" + name); };
+    if (std::ranges::any_of(medium_files_, gone)) continue;
+    terminal_.say("Not on its medium, destroy it: " + name);
+  }
   journal_.reset();
   fs::remove_all(stage_);
   context_.err << "cardvault: the rehearsal's transcript is " << kept

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "provisioning/newest_transcript.h"
 #include "vault/custody/left_log.h"
-#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -19,7 +19,7 @@ std::int64_t now_ms() {
 }  // namespace
 
 ExitCode record_leaving(const Context& context, const std::string& path, const std::string& name) {
-  const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
+  const auto transcript = read_newest(path);
   const std::string secrets = custody::secrets_of(transcript, name);
   if (secrets.empty()) {
     throw ToolError(ExitCode::kUsage, name + " holds no share of this transcript");
@@ -30,11 +30,11 @@ ExitCode record_leaving(const Context& context, const std::string& path, const s
     context.err << "cardvault: recorded in " << custody::left_log_path(path)
                 << "; doctor calls it an error from now on, and nothing is reshared\n";
   }
-  throw ToolError(ExitCode::kRefused,
-                  "what " + name + " knows can't be unlearned: old shares of " + secrets +
-                      " go on rebuilding the same secrets, whatever is reshared.\nNew secrets are "
-                      "needed: " +
-                      custody::how_to_replace(name));
+  context.err
+      << "cardvault: what " << name << " knows can't be unlearned: old shares of " << secrets
+      << " go on rebuilding the same secrets, whatever is reshared.\nNew secrets are needed: "
+      << custody::how_to_replace(name) << '\n';
+  return ExitCode::kDone;
 }
 
 }  // namespace cardvault::provisioning

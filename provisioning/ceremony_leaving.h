@@ -8,8 +8,7 @@
 namespace cardvault::provisioning {
 
 // `share leave`: records it in the file "left" beside the transcript, once, and says why resharing
-// is not enough and what is. Always kRefused: new secrets are still to be made. Throws
-// StartupError, ToolError.
+// is not enough and what is. Throws StartupError, ToolError.
 ExitCode record_leaving(const Context& context, const std::string& transcript,
                         const std::string& name);
 

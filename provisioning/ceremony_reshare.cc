@@ -6,6 +6,9 @@
 #include "provisioning/ceremony_shares.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/key_folder_files.h"
+#include "provisioning/newest_transcript.h"
+#include "provisioning/private_file.h"
+#include "provisioning/split_numbers.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
 #include "vault/custody/left_log.h"
@@ -32,8 +35,12 @@ class Reshare {
         plan_(custody::parse_plan(options.transcript, old_.head.plan)),
         shares_(old_),
         desk_(terminal, plan_),
-        home_(fs::absolute(options.out).parent_path()) {
+        home_(fs::absolute(options.out).parent_path()),
+        draft_(options.out + ".part"),
+        numbers_(draft_, old_) {
     for (const std::string& one : options.mediums) replace_medium(one);
+    static_cast<void>(read_newest(path_));
+    refuse_outdated(path_, old_, home_);
     if (!custody::all_good(custody::check_transcript(old_))) {
       throw ToolError(ExitCode::kRefused,
                       options.transcript + " does not hold: see `cardvault ceremony verify`");
@@ -55,13 +62,9 @@ class Reshare {
 
   void run(const std::string& out) {
     // Not under its name before it is whole: the newest transcript says which shares are good.
-    const std::string draft = out + ".part";
-    broken_split_ = split_of(draft);
-    fs::remove(draft);
-    custody::TranscriptWriter writer = custody::TranscriptWriter::create(
-        draft, {"reshare", old_.head.vault, custody::hex(custody::sha256(text_)), plan_.text});
-    writer.add("begin", {{"operator", login_name()},
-                         {"secret", std::string(custody::secret_name(secret_))}});
+    custody::TranscriptWriter writer = numbers_.begin(
+        {"reshare", old_.head.vault, custody::hex(custody::sha256(text_)), plan_.text},
+        {{"operator", login_name()}, {"secret", std::string(custody::secret_name(secret_))}});
     carry_over(writer);
     const std::vector<custody::Share> fresh = split(writer);
     deliver_all(writer, fresh);
@@ -69,23 +72,15 @@ class Reshare {
                               {"generation", std::to_string(current_[0].label.generation)},
                               {"reason", "reshared"}});
     writer.add("end", {});
-    for (const custody::PlanCustodian& who : plan_.custodians) sign(writer, who);
-    fs::rename(draft, out);
+    for (const custody::PlanCustodian& who : plan_.custodians) {
+      desk_.sign(writer, who, "are the old shares destroyed or lost, and do you sign it");
+    }
+    set_access(draft_, 0644, {});  // the daemon reads it under its own account
+    fs::rename(draft_, out);
     sync_directory(home_);
   }
 
  private:
-  // Of a try that was broken off: no other shares may be called what its are.
-  [[nodiscard]] unsigned split_of(const std::string& draft) const {
-    if (!fs::exists(draft)) return 0;
-    try {
-      const auto broken = custody::TranscriptWriter::resume(draft);
-      return custody::ShareRegister(broken.so_far()).newest_generation(secret_);
-    } catch (const base::StartupError&) {
-      return 0;  // it has no whole beginning: nothing was split
-    }
-  }
-
   void replace_medium(const std::string& text) {
     const auto equals = text.find('=');
     const std::string name = text.substr(0, equals);
@@ -103,7 +98,7 @@ class Reshare {
       custody::Fields fields =
           custody::share_fields(one.share.label, one.share.custodian, one.share.digest);
       fields.emplace_back("since", base::format_time(std::max(one.proven_ms, one.delivered_ms)));
-      writer.add("share-carried", std::move(fields));
+      writer.add("share-carried", fields);
     }
   }
 
@@ -116,9 +111,7 @@ class Reshare {
       writer.add("share-entered", custody::share_fields(one.label, one.custodian, one.digest));
     }
     custody::ShareLabel label = current_[0].label;
-    const unsigned generation = std::max(shares_.newest_generation(secret_), broken_split_) + 1;
-    if (generation > 255) throw ToolError(ExitCode::kLocal, "no more splits can be counted");
-    label.generation = static_cast<std::uint8_t>(generation);
+    label.generation = numbers_.next(secret_);
     auto out = custody::split_secret(value, label);
     for (const custody::Share& one : out) {
       writer.add("share-made", custody::share_fields(one.label, holder(one).custodian.name,
@@ -144,17 +137,6 @@ class Reshare {
     }
   }
 
-  void sign(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
-    const std::string& name = who.custodian.name;
-    const custody::Digest body = writer.so_far().body;
-    terminal_.say("\nThe transcript's digest:\n" + custody::for_comparison(body, "  "));
-    const auto key = desk_.authenticate(who);
-    terminal_.demand_yes(name + ", are the old shares destroyed or lost, and do you sign it");
-    auto signature = key->sign(custody::transcript_message(body));
-    if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
-    writer.add(custody::Signed{name, std::move(*signature)});
-  }
-
   SecretName secret_;
   custody::Terminal& terminal_;
   std::string path_;  // of the transcript before
@@ -164,7 +146,8 @@ class Reshare {
   custody::ShareRegister shares_;
   Desk desk_;
   std::string home_;
-  unsigned broken_split_ = 0;
+  std::string draft_;  // of the transcript after
+  SplitNumbers numbers_;
   std::vector<custody::KnownShare> current_;
 };
 
@@ -176,6 +159,7 @@ ExitCode reshare(const Context& context, const ReshareOptions& options) {
   if (fs::exists(options.out)) {
     throw ToolError(ExitCode::kLocal, options.out + " is there already, and is never overwritten");
   }
+  demand_newer_name(options.out);
   custody::Terminal terminal(kAgain);
   try {
     Reshare(options, *secret, terminal).run(options.out);

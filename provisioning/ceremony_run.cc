@@ -58,9 +58,12 @@ Ceremony::Ceremony(const Context& context, custody::Terminal& terminal, const cu
       token_(vault_, stage_) {}
 
 void Ceremony::run() {
-  open_journal();
+  if (fs::exists(file("transcript"))) {
+    go_on();
+  } else {
+    begin();
+  }
   if (!done("end")) {
-    token_.check_module(plan_.has(SecretName::kBackupKey), done("token-begin"));
     sign_plan();
     make_secrets();
     make_token();
@@ -80,9 +83,19 @@ void Ceremony::step(const std::string& what) {
   terminal_.say("\n== " + std::string(rehearsal_ ? "REHEARSAL: " : "") + what);
 }
 
-void Ceremony::open_journal() {
-  if (fs::exists(file("transcript"))) return go_on();
-  if (!fs::exists(stage_)) create_folder(stage_, 0700, {});
+// One that is refused leaves nothing: a corrected plan begins anew.
+void Ceremony::begin() {
+  const bool new_folder = fs::create_directories(vault_.layout.dir);
+  try {
+    if (!fs::exists(stage_)) create_folder(stage_, 0700, {});
+    token_.check_module(plan_.has(SecretName::kBackupKey), false);
+  } catch (...) {
+    std::error_code ignored;  // why it is refused is what counts
+    fs::remove_all(stage_, ignored);
+    if (new_folder) fs::remove(vault_.layout.dir, ignored);
+    throw;
+  }
+  if (!rehearsal_) fs::create_directories(vault_.layout.config_dir);
   custody::VaultId id{};
   custody::fill_random(id);
   const std::string vault = custody::hex(id);
@@ -112,7 +125,9 @@ void Ceremony::go_on() {
                      ? std::string("its beginning")
                      : "\"" + last->verb + "\" at " + base::format_time(last->time_ms)) +
                 "; it goes on from there.");
-  if (!done("end")) journal_->add("resumed", {{"operator", login_name()}});
+  if (done("end")) return;
+  journal_->add("resumed", {{"operator", login_name()}});
+  token_.check_module(plan_.has(SecretName::kBackupKey), done("token-begin"));
 }
 
 void Ceremony::sign_plan() {

@@ -31,7 +31,7 @@ class Ceremony {
   using Secrets = std::map<custody::SecretName, base::SecretBuffer>;
   using Shares = std::vector<custody::Share>;
 
-  void open_journal();
+  void begin();
   void go_on();
   void sign_plan();
   void sign_plan(const custody::PlanCustodian& who);

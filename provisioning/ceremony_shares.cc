@@ -5,9 +5,9 @@
 #include <algorithm>
 
 #include "provisioning/ceremony_desk.h"
+#include "provisioning/newest_transcript.h"
 #include "vault/base/clock.h"
 #include "vault/custody/drill_log.h"
-#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -29,7 +29,7 @@ std::string name_of(const custody::KnownShare& share) {
 }  // namespace
 
 ExitCode drill_share(const Context& context, const std::string& path) {
-  const auto transcript = custody::parse_transcript(path, custody::read_text_file(path));
+  const auto transcript = read_newest(path);
   const auto plan = custody::parse_plan(path, transcript.head.plan);
   const custody::ShareRegister shares(transcript);
   custody::Terminal terminal(kNothing);
@@ -46,6 +46,7 @@ ExitCode drill_share(const Context& context, const std::string& path) {
 }
 
 ExitCode list_shares(const Context& context, const std::string& path) {
+  static_cast<void>(read_newest(path));  // of another, void shares would be listed as good
   wire::AdminAnswer answer;
   answer.columns = {"secret", "share", "needed", "custodian", "split", "delivered", "last proven"};
   for (const custody::Drill& one : custody::last_drills(path)) {

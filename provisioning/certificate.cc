@@ -1,10 +1,13 @@
 #include "provisioning/certificate.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <limits>
 #include <memory>
@@ -24,6 +27,7 @@ struct Deleter {
 using X509Ptr = std::unique_ptr<X509, Deleter<X509_free>>;
 using BioPtr = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using CrlPtr = std::unique_ptr<X509_CRL, Deleter<X509_CRL_free>>;
+using KeyPtr = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
 
 std::int64_t seconds_of(const ASN1_TIME* time) {
@@ -70,15 +74,32 @@ std::string subject_of(X509* certificate) {
   return {data, static_cast<std::size_t>(size)};
 }
 
-}  // namespace
+BioPtr open_file(const std::string& path) {
+  errno = 0;
+  BioPtr in(BIO_new_file(path.c_str(), "r"));
+  if (in) return in;
+  throw ToolError(ExitCode::kLocal, errno == ENOENT
+                                        ? path + " is missing"
+                                        : path + " can't be read: " + std::strerror(errno));
+}
 
-Certificate read_certificate(const std::string& path) {
-  const BioPtr in(BIO_new_file(path.c_str(), "r"));
-  const X509Ptr certificate(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
+X509Ptr load_certificate(const std::string& path) {
+  const BioPtr in = open_file(path);
+  X509Ptr certificate(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
   if (!certificate) {
     throw ToolError(ExitCode::kLocal,
                     path + ": no certificate in it (PEM, beginning -----BEGIN CERTIFICATE-----)");
   }
+  return certificate;
+}
+
+// A gate has nobody to ask for one, nor has the tool.
+int no_passphrase(char* /*text*/, int /*size*/, int /*writing*/, void* /*ours*/) { return -1; }
+
+}  // namespace
+
+Certificate read_certificate(const std::string& path) {
+  const X509Ptr certificate = load_certificate(path);
   Certificate result{.subject = subject_of(certificate.get()),
                      .spki_sha256 = pin_of(certificate.get()),
                      .sans = sans_of(certificate.get())};
@@ -87,11 +108,21 @@ Certificate read_certificate(const std::string& path) {
 }
 
 std::int64_t crl_next_update(const std::string& path) {
-  const BioPtr in(BIO_new_file(path.c_str(), "r"));
-  const CrlPtr list(in ? PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr) : nullptr);
+  const BioPtr in = open_file(path);
+  const CrlPtr list(PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr));
   if (!list) throw ToolError(ExitCode::kLocal, path + ": no revocation list in it (PEM)");
   const ASN1_TIME* next = X509_CRL_get0_nextUpdate(list.get());
   return next == nullptr ? std::numeric_limits<std::int64_t>::max() / 1000 : seconds_of(next);
+}
+
+std::optional<bool> key_fits(const std::string& certificate, const std::string& key) {
+  const X509Ptr shown = load_certificate(certificate);
+  const BioPtr in(BIO_new_file(key.c_str(), "r"));
+  if (!in) return std::nullopt;
+  const KeyPtr kept(PEM_read_bio_PrivateKey(in.get(), nullptr, no_passphrase, nullptr));
+  const bool fits = kept && X509_check_private_key(shown.get(), kept.get()) == 1;
+  ERR_clear_error();
+  return fits;
 }
 
 }  // namespace cardvault::provisioning

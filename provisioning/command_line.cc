@@ -1,10 +1,25 @@
 #include "provisioning/command_line.h"
 
+#include <algorithm>
+#include <span>
+#include <string_view>
+
+#include "provisioning/auditor/audit_options.h"
 #include "provisioning/backup_commands.h"
 #include "provisioning/commands.h"
 
 namespace cardvault::provisioning {
 namespace {
+
+// Of the commands about the log: the others look at the words that they take.
+void refuse_card_numbers(std::span<const char* const> words) {
+  const auto audit = std::ranges::find(words, std::string_view("audit"));
+  try {
+    auditor::refuse_card_numbers({audit, words.end()});
+  } catch (const base::StartupError& problem) {
+    throw ToolError(ExitCode::kUsage, problem.what());
+  }
+}
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 refused by the vault, or doctor found an error; 2 usage;\n"
@@ -17,8 +32,14 @@ int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::st
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
-    const int code = app.exit(problem, context.out, context.err);
-    return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    const bool no_command =
+        std::string_view(problem.what()).contains("subcommand") && !app.remaining(true).empty();
+    if (no_command) {
+      context.err << "cardvault: there is no such command: --help lists them\n";
+    } else if (auditor::tell_of_line(app, problem, context.out, context.err) == 0) {
+      return 0;
+    }
+    return static_cast<int>(ExitCode::kUsage);
   }
   if (format == "json") context.format = Format::kJson;
   context.quorum = read_quorum_files(approvals);
@@ -47,7 +68,7 @@ int run(int argc, const char* const* argv, Context context) {
       ->capture_default_str();
   app.add_option("--operator", context.operator_name,
                  "under which name to act; the vault checks it against your uid (default: the name "
-                 "it knows you by");
+                 "it knows you by)");
   app.footer(
       std::string("Examples:\n"
                   "  cardvault init --dir /var/lib/cardvault --config-dir /etc/cardvault\n"
@@ -69,6 +90,7 @@ int run(int argc, const char* const* argv, Context context) {
   add_file_commands(app, chosen);
   add_log_commands(app, chosen);
   try {
+    refuse_card_numbers({argv, static_cast<std::size_t>(argc)});
     return parse_and_run(app, chosen, context, format, approvals, argc, argv);
   } catch (const ToolError& problem) {
     context.err << "cardvault: " << problem.what() << '\n';

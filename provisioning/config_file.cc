@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "provisioning/exit_code.h"
+#include "vault/base/readable.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -36,12 +37,15 @@ GateEntry read_gate(const toml::table& gate) {
   entry.name = gate["name"].value_or("");
   entry.socket = gate["socket"].value_or("");
   entry.uid = gate["uid"].value_or(std::int64_t{-1});
-  const toml::array* clients = gate["clients"].as_array();
-  if (clients == nullptr) {
-    entry.clients = {"*"};
-  } else {
-    for (const toml::node& client : *clients) entry.clients.push_back(client.value_or(""));
-  }
+  const auto names = [&gate](const char* key) {
+    std::vector<std::string> found;
+    if (const toml::array* list = gate[key].as_array()) {
+      for (const toml::node& name : *list) found.push_back(name.value_or(""));
+    }
+    return found;
+  };
+  entry.clients = gate["clients"].is_array() ? names("clients") : std::vector<std::string>{"*"};
+  entry.permissions = names("permissions");
   return entry;
 }
 
@@ -73,21 +77,26 @@ std::vector<HsmEntry> read_hsms(const toml::table& file) {
 ConfigFile read_config_file(const std::string& path) {
   toml::table file;
   try {
+    base::demand_readable(
+        path, "name the configuration with --config, or make a vault with `cardvault init`");
     file = toml::parse_file(path);
   } catch (const toml::parse_error& problem) {
     std::ostringstream text;
-    text << path << ": " << problem.description();
-    if (problem.source().begin) text << " (" << problem.source().begin << ")";
-    throw ToolError(ExitCode::kLocal,
-                    text.str() + ": name the right file with --config, or make a vault with init");
+    text << path << ":" << problem.source().begin.line << ": " << problem.description();
+    throw ToolError(ExitCode::kLocal, text.str());
+  } catch (const base::StartupError& problem) {
+    throw ToolError(ExitCode::kLocal, problem.what());
   }
   ConfigFile config;
   config.data_dir = file["vault"]["data_dir"].value_or("");
   config.admin_socket = file["vault"]["admin_socket"].value_or("");
   config.hsms = read_hsms(file);
   config.custodians_unseal = file["unseal"]["by"].value_or("") == std::string_view("custodians");
-  const auto beside = std::filesystem::path(config.data_dir) / ".." / "custody";
-  config.custody_dir = file["unseal"]["custody"].value_or(beside.lexically_normal().string());
+  const auto beside = [&config](const char* folder) {
+    return (std::filesystem::path(config.data_dir) / ".." / folder).lexically_normal().string();
+  };
+  config.custody_dir = file["unseal"]["custody"].value_or(beside("custody"));
+  config.audit_dir = file["audit"]["dir"].value_or(beside("audit"));
   if (const toml::array* gates = file["gate"].as_array()) {
     for (const toml::node& node : *gates) {
       const toml::table* gate = node.as_table();

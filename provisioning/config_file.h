@@ -13,6 +13,7 @@ struct GateEntry {
   std::string socket;
   std::int64_t uid = -1;
   std::vector<std::string> clients;  // of its ceiling; "*" is any
+  std::vector<std::string> permissions = {};
 };
 
 struct HsmEntry {
@@ -27,6 +28,7 @@ struct ConfigFile {
   std::vector<HsmEntry> hsms;      // the first, and those that stand by; never empty
   bool custodians_unseal = false;  // the PIN is in no file
   std::string custody_dir;         // of the custodians' papers
+  std::string audit_dir;           // of the published log
   std::vector<GateEntry> gates;
 };
 

@@ -65,6 +65,7 @@ ExitCode doctor(const Context& context) {
     check_files(context.config, config, findings);
     check_gates(context.config, config, findings);
     check_module(config, findings);
+    check_wrapped_keys(config, findings);
     check_machine(config, findings);
     ask_vault(context, findings);
   } catch (const ToolError& problem) {

@@ -21,8 +21,7 @@ void add_enroll(CLI::App& client, Chosen& chosen) {
   const auto options = std::make_shared<EnrollOptions>();
   app.add_option("ID", options->id, "a registered client")->required();
   app.add_option("--request", options->request, "its certificate request (PKCS#10, PEM or DER)")
-      ->required()
-      ->check(CLI::ExistingFile);
+      ->required();
   app.add_option("--out", options->out, "the certificate's new file (default: stdout)");
   app.add_option("--days", options->days, "how long it lasts (default: [clients] in vault.toml)")
       ->check(CLI::Range(std::uint32_t{1}, kMaxDays));

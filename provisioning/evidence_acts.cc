@@ -8,8 +8,8 @@
 #include "provisioning/config_file.h"
 #include "provisioning/log_acts.h"
 #include "provisioning/stated_facts.h"
+#include "vault/audit/key_chain.h"
 #include "vault/audit/sha256.h"
-#include "vault/audit/tile_reader.h"
 #include "vault/core/text_form.h"
 
 namespace cardvault::provisioning {
@@ -59,14 +59,14 @@ void add_log(const auditor::Report& made, const auditor::ReportOptions& options,
         {"checkpoints/kept-" + std::to_string(i + 1), auditor::read_file(options.against[i])});
   }
   files.push_back({"keys/audit.vkey", made.facts.key + "\n"});
-  // The events in which each later key is endorsed by the one before.
+  // By the events in which each key was handed on, all earlier ones verify the archive too.
   const auditor::PublishedLog log(options.folder, options.also);
-  const audit::TileReader tiles(log.files(), made.facts.verified.checkpoint.size);
-  for (const audit::EndorsedKey& next : made.facts.verified.successors) {
-    auto event = tiles.entry(next.record);
-    if (!event) throw base::StartupError("the log was changed since it was verified");
-    files.push_back({auditor::kEndorsedName + std::to_string(next.record), std::move(*event)});
-  }
+  const auto missing = audit::for_each_handover(
+      audit::LogView(log.files(), made.facts.verified.checkpoint.size),
+      [&](std::string_view event, std::uint64_t record) {
+        files.push_back({auditor::kEndorsedName + std::to_string(record), std::string(event)});
+      });
+  if (missing) throw base::StartupError("the log was changed since it was verified");
 }
 
 std::vector<TarFile> gather(const Context& context, Backend& backend,

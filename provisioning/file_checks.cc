@@ -54,6 +54,13 @@ void forbid(const std::string& path, const char* what, unsigned bits, const char
       {Severity::kError, found + ": " + why, std::string("chmod ") + less.data() + " " + path});
 }
 
+// One that needn't be there.
+void forbid_writers(const std::string& folder, const char* what, Findings& findings) {
+  std::error_code unseen;
+  if (!std::filesystem::exists(folder, unseen)) return;
+  forbid(folder, what, kGroupOrOthersWrite, "other accounts can put files into it", findings);
+}
+
 // Trap 1: SoftHSM rewrites its files at a login; a kill at that moment destroys the keys.
 void check_token_dir(const std::string& dir, uid_t daemon_uid, Findings& findings) {
   forbid(dir, "token folder", kOthersAny, "other accounts can reach the token's files", findings);
@@ -77,6 +84,30 @@ void check_token_dir(const std::string& dir, uid_t daemon_uid, Findings& finding
   }
 }
 
+// A vault of one account, as on a developer's machine, has nobody else to own it.
+void check_token_folder(const std::string& dir, uid_t daemon_uid, uid_t config_uid,
+                        Findings& findings) {
+  struct stat status{};
+  if (::stat(dir.c_str(), &status) != 0) return;  // said already
+  const bool by_owner =
+      status.st_uid == daemon_uid && daemon_uid != config_uid && (status.st_mode & 0200U) != 0;
+  if (!by_owner && (status.st_mode & kGroupOrOthersWrite) == 0) return;
+  findings.push_back({Severity::kError,
+                      "cardvaultd, or its group, can write the token folder " + dir + " (" +
+                          mode_text(status) + "): it could replace the token's files",
+                      "chown root " + dir + "; chmod go-w " + dir});
+}
+
+void check_custody(const std::string& folder, Findings& findings) {
+  std::error_code unseen;
+  if (!std::filesystem::exists(folder, unseen)) return;  // no ceremony was held
+  forbid_writers(folder, "custodians' papers", findings);
+  if (std::filesystem::exists(folder + "/custodians", unseen) || unseen) return;
+  findings.push_back({Severity::kError,
+                      folder + "/custodians, the custodians' register, is missing",
+                      "put it back from a copy of the papers: backups and auditors need it"});
+}
+
 void check_pin(const HsmEntry& one, bool custodians_unseal, Findings& findings) {
   const std::string pin = pin_file_of(one.token);
   if (!pin.empty()) {
@@ -88,7 +119,7 @@ void check_pin(const HsmEntry& one, bool custodians_unseal, Findings& findings) 
   }
 }
 
-void check_softhsm(const HsmEntry& one, uid_t daemon_uid, Findings& findings) {
+void check_softhsm(const HsmEntry& one, uid_t daemon_uid, uid_t config_uid, Findings& findings) {
   const std::string tokens = hsm::folder_of_softhsm_conf(one.softhsm_conf);
   if (tokens.empty()) {
     findings.push_back({Severity::kError, one.softhsm_conf + " names no directories.tokendir",
@@ -96,6 +127,7 @@ void check_softhsm(const HsmEntry& one, uid_t daemon_uid, Findings& findings) {
     return;
   }
   check_token_dir(tokens, daemon_uid, findings);
+  check_token_folder(tokens, daemon_uid, config_uid, findings);
   std::error_code unseen;
   if (std::filesystem::exists(tokens + ".change", unseen)) {
     findings.push_back({Severity::kWarning,
@@ -111,6 +143,10 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
   forbid(config_path, "configuration", kGroupOrOthersWrite, "others may change it", findings);
   forbid(config.data_dir, "data folder", kOthersAny | 0070U, "others may reach the databases",
          findings);
+  forbid_writers(config.audit_dir, "published log", findings);
+  forbid_writers(std::filesystem::path(config.admin_socket).parent_path(), "admin socket's folder",
+                 findings);
+  check_custody(config.custody_dir, findings);
   if (pins_half_renewed(config.custody_dir)) {
     findings.push_back(
         {Severity::kError,
@@ -119,10 +155,14 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
          "run `cardvault share renew` again; keep old and new shares until then"});
   }
   struct stat data{};
-  const bool known = ::stat(config.data_dir.c_str(), &data) == 0;
+  struct stat settings{};
+  const bool known =
+      ::stat(config.data_dir.c_str(), &data) == 0 && ::stat(config_path.c_str(), &settings) == 0;
   for (const HsmEntry& one : config.hsms) {
     check_pin(one, config.custodians_unseal, findings);
-    if (known && !one.softhsm_conf.empty()) check_softhsm(one, data.st_uid, findings);
+    if (known && !one.softhsm_conf.empty()) {
+      check_softhsm(one, data.st_uid, settings.st_uid, findings);
+    }
   }
 }
 

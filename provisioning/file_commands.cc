@@ -19,7 +19,7 @@ void add_bins(CLI::App& app, Chosen& chosen) {
       "Columns (by name, in any order): iin_start, iin_end, number_length, number_luhn, scheme,\n"
       "brand, type, prepaid, country, bank_name, and optionally currency; others are ignored.");
   const auto path = std::make_shared<std::string>();
-  import.add_option("FILE", *path, "CSV (RFC 4180)")->required()->check(CLI::ExistingFile);
+  import.add_option("FILE", *path, "CSV (RFC 4180)")->required();
   import.callback([&chosen, path] {
     chosen = [path](const Context& context) { return import_bins(context, *path); };
   });

@@ -43,10 +43,15 @@ void become_owner_of(const std::string& data_dir) {
 InProcessBackend::InProcessBackend(daemon::Config config, std::string operator_name)
     : operator_name_(std::move(operator_name)),
       vault_(std::move(config)),
-      service_(
-          vault_,
-          {.reload = [] { return std::string("no vault runs: it reads its files when it starts"); },
-           .seal = [] {}}) {}
+      service_(vault_, {.reload = [this](core::Event asked) { return reload(std::move(asked)); },
+                        .seal = [] {}}) {}
+
+std::expected<std::string, std::string> InProcessBackend::reload(core::Event asked) {
+  if (!vault_.record(std::move(asked))) {
+    return std::unexpected("the reload can't be recorded: run `cardvault doctor`");
+  }
+  return "no vault runs: it reads its files when it starts";
+}
 
 std::unique_ptr<InProcessBackend> InProcessBackend::open(const std::string& config_path) {
   daemon::Config config = daemon::read_config(config_path);

@@ -22,6 +22,7 @@ class InProcessBackend : public Backend {
 
  private:
   InProcessBackend(daemon::Config config, std::string operator_name);
+  std::expected<std::string, std::string> reload(core::Event asked);
 
   const std::string operator_name_;
   daemon::Vault vault_;

@@ -14,10 +14,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A folder that only one init works in, gone again unless everything went well.
+// A folder that only one init works in, gone again unless everything went well; so is `dir`, which
+// it makes where there is none.
 class Stage {
  public:
-  explicit Stage(const std::string& dir) : path_(dir + "/init.tmp") {
+  explicit Stage(const std::string& dir)
+      : dir_(dir), path_(dir + "/init.tmp"), made_(fs::create_directories(dir)) {
     fd_ = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       throw ToolError(ExitCode::kLocal, dir + ": another init works there, or it can't be opened");
@@ -30,12 +32,14 @@ class Stage {
   ~Stage() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    if (made_) fs::remove(dir_, ignored);  // an empty one
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  std::string path_;
+  std::string dir_, path_;
+  bool made_;
   int fd_ = -1;
 };
 
@@ -43,12 +47,11 @@ class Stage {
 
 ExitCode init_vault(const Context& context, const InitOptions& options) {
   const NewVault vault = plan_vault(options);
-  fs::create_directories(vault.layout.dir);
-  fs::create_directories(vault.layout.config_dir);
   const Moves moves = planned_moves(vault, vault.layout.dir + "/init.tmp");
   refuse_existing(vault, moves);
   const Stage stage(vault.layout.dir);
   refuse_existing(vault, moves);  // again, now that nobody else can be making one
+  fs::create_directories(vault.layout.config_dir);
 
   const std::string nss = folder_of_init_args(vault.init_args);
   if (!nss.empty()) fs::create_directories(nss);

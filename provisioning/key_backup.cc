@@ -49,7 +49,7 @@ std::unique_ptr<KeyBackup> open_key_backup(const daemon::Config& config,
                                            const std::string& purpose) {
   const auto known = daemon::parse_purpose(purpose);
   if (!known || core::is_signature(*known)) return nullptr;
-  const auto custody = read_custody(config);
+  const auto custody = read_custody(config.unseal.custody_dir);
   if (!custody) return nullptr;
   return std::make_unique<CustodiansBackup>(
       custody->wrapped_keys_path,
@@ -75,7 +75,7 @@ void add_wrapped_keys(const std::string& path, const std::vector<hsm::WrappedKey
     wrapped.keys.push_back(one);
   }
   fs::remove(path + ".new");
-  create_file(path + ".new", custody::encode(wrapped), 0600, {});
+  create_file(path + ".new", custody::encode_with_digest(wrapped), 0600, {});
   fs::rename(path + ".new", path);
   sync_directory(fs::path(path).parent_path());
 }

@@ -223,7 +223,7 @@ class TokenInPlace final : public TokenChange {
   }
 
   std::optional<TokenChangeNote> destroy(core::KeyRef key) override {
-    const TokenChangeNote note{"destroy", core::key_label(key), "", "", ""};
+    TokenChangeNote note{"destroy", core::key_label(key), "", "", ""};
     const WritableFolder writable(folder_);
     Reports before;
     bool there = true;

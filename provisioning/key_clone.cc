@@ -31,7 +31,7 @@ const hsm::TokenConfig& find_standby(const daemon::Config& config, unsigned to) 
 }
 
 Custody find_backup(const daemon::Config& config) {
-  auto custody = read_custody(config);
+  auto custody = read_custody(config.unseal.custody_dir);
   if (!custody) {
     throw ToolError(ExitCode::kRefused,
                     "this vault's custodians have no backup key, and no key leaves an HSM without "

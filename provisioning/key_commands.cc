@@ -9,7 +9,7 @@ namespace cardvault::provisioning {
 namespace {
 
 constexpr const char* kPurposes =
-    "pan-enc, pan-index, id-index, id-enc, otp-mac, secret-enc, seal-sign or audit-sign";
+    "pan-enc, pan-index, id-index, id-enc, otp-mac, secret-enc, seal-sign, audit-sign or client-ca";
 
 void add_rotate(CLI::App& key, Chosen& chosen) {
   CLI::App& app = command(key, "rotate", "make a key's next version and use it from now on",

@@ -13,6 +13,7 @@
 
 #include "provisioning/exit_code.h"
 #include "provisioning/private_file.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -23,52 +24,38 @@ namespace fs = std::filesystem;
   throw ToolError(ExitCode::kLocal, path + ": " + what + ": " + std::strerror(errno));
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode)) {
-    if (fd_ < 0) give_up(path, "cannot be opened");
-  }
-  Descriptor(const Descriptor&) = delete;             // closed once
-  Descriptor& operator=(const Descriptor&) = delete;  // closed once
-  ~Descriptor() { ::close(fd_); }
-  [[nodiscard]] int get() const { return fd_; }
+base::Fd open_file(const std::string& path, int flags, mode_t mode = 0) {
+  base::Fd file(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!file) give_up(path, "cannot be opened");
+  return file;
+}
 
- private:
-  int fd_;
-};
-
-void write_all(int fd, const char* data, std::size_t size, const std::string& path) {
-  while (size != 0) {
-    const ssize_t n = ::write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) give_up(path, "cannot be written");
-    data += n;
-    size -= static_cast<std::size_t>(n);
-  }
+void write(const base::Fd& file, std::string_view bytes, const std::string& path) {
+  errno = base::write_all(file.get(), bytes);
+  if (errno != 0) give_up(path, "cannot be written");
 }
 
 void copy_one(const std::string& from, const std::string& to) {
-  const Descriptor in(from, O_RDONLY);
-  const Descriptor out(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  const base::Fd in = open_file(from, O_RDONLY);
+  const base::Fd out = open_file(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
   std::array<char, 65536> block{};
   for (;;) {
     const ssize_t n = ::read(in.get(), block.data(), block.size());
     if (n < 0) give_up(from, "cannot be read");
     if (n == 0) return;
-    write_all(out.get(), block.data(), static_cast<std::size_t>(n), to);
+    write(out, {block.data(), static_cast<std::size_t>(n)}, to);
   }
 }
 
 void wipe_file(const std::string& path) {
   ::chmod(path.c_str(), 0600);
-  const Descriptor file(path, O_WRONLY);
+  const base::Fd file = open_file(path, O_WRONLY);
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) give_up(path, "cannot be looked at");
   constexpr std::array<char, 65536> kZeros{};
   for (auto left = static_cast<std::size_t>(status.st_size); left != 0;) {
     const std::size_t part = std::min(left, kZeros.size());
-    write_all(file.get(), kZeros.data(), part, path);
+    write(file, {kZeros.data(), part}, path);
     left -= part;
   }
   if (::fsync(file.get()) != 0) give_up(path, "cannot be synced");
@@ -120,13 +107,13 @@ void give_access_of(const std::string& like, const std::string& to) {
 }
 
 void sync_directory(const std::string& path) {
-  const Descriptor directory(path, O_RDONLY | O_DIRECTORY);
+  const base::Fd directory = open_file(path, O_RDONLY | O_DIRECTORY);
   if (::fsync(directory.get()) != 0) give_up(path, "cannot be synced");
 }
 
 void sync_folder(const std::string& path) {
   for (const auto& entry : fs::recursive_directory_iterator(path)) {
-    const Descriptor file(entry.path(), O_RDONLY);
+    const base::Fd file = open_file(entry.path(), O_RDONLY);
     if (::fsync(file.get()) != 0) give_up(entry.path(), "cannot be synced");
   }
   sync_directory(path);

@@ -18,9 +18,10 @@ std::string value_of(const wire::AdminAnswer& facts, std::string_view name) {
   return "";
 }
 
-// The token with the new key is live; nothing is signed with it before the custodians' word.
+// The token with the new key is live, and the vault notes which one that is: another one under its
+// label is nobody's. Nothing is signed with it before the custodians' word.
 void adopt(const Context& context, TokenChange& change, const TokenChangeNote& note) {
-  const auto adopted = ask_apart(context, "key.adopt", {});
+  const auto adopted = ask_apart(context, "key.adopt", {{"made", note.label}, {"kcv", note.kcv}});
   if (adopted.ok) return change.confirm();
   change.take_back(note);
   static_cast<void>(ask_apart(context, "key.adopt", {}));
@@ -53,14 +54,7 @@ wire::AdminAnswer make_where_missing(const Context& context) {
   finish_earlier(context, config, *change);
   facts = ask_apart(context, "key.lost", {});
   if (!facts.ok) return facts;
-  if (!value_of(facts, "vkey").empty()) {
-    if (context.quorum.approvals.empty()) {
-      context.err << "cardvault: " << printable(value_of(facts, "key"))
-                  << " is on the token already: where no earlier run of this command made it, let "
-                     "nobody approve it, and destroy it with the vendor's tool\n";
-    }
-    return facts;
-  }
+  if (!value_of(facts, "vkey").empty()) return facts;
   const auto key = daemon::parse_key(value_of(facts, "key"));
   if (!key) throw ToolError(ExitCode::kUnreachable, "the vault's answer does not read");
   adopt(context, *change, change->make(*key, nullptr));

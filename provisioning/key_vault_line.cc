@@ -9,20 +9,12 @@
 #include <cstring>
 
 #include "protocol/wire/frame.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::provisioning {
 namespace {
 
 constexpr const char* kFailedColumn = "exit code";  // of an answer that is a child's ToolError
-
-void write_all(int fd, const base::SecretBuffer& bytes) {
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) ::_exit(1);  // nobody listens
-    done += static_cast<std::size_t>(n);
-  }
-}
 
 wire::AdminAnswer run_here(const Context& context, const std::string& verb, Arguments arguments) {
   try {
@@ -77,8 +69,7 @@ wire::AdminAnswer ask_apart(const Context& context, const std::string& verb, Arg
     ::close(ends[0]);
     base::SecretBuffer out;
     wire::encode(out, 1, run_here(context, verb, std::move(arguments)));
-    write_all(ends[1], out);
-    ::_exit(0);
+    ::_exit(base::write_all(ends[1], base::as_text(out)) == 0 ? 0 : 1);
   }
   ::close(ends[1]);
   struct Reaped {

@@ -18,6 +18,10 @@ void check_gates(const std::string& config_path, const ConfigFile& config, Findi
 // The module file loads, and nothing logs its calls (trap 8).
 void check_module(const ConfigFile& config, Findings& findings);
 
+// The keys under the custodians' backup key are there, and those that the transcript has the digest
+// of: without them no backup can be restored.
+void check_wrapped_keys(const ConfigFile& config, Findings& findings);
+
 // Disk space, clock, core dumps, versions.
 void check_machine(const ConfigFile& config, Findings& findings);
 

@@ -62,7 +62,7 @@ void add_report(CLI::App& audit, Chosen& chosen) {
   report.add_option("--key", options->report.key, "its key (default: this vault's)");
   report.add_flag("--vault", options->vault,
                   "also what the vault says of its keys, clients and budgets");
-  auditor::add_report_options(report, options->report);
+  auditor::add_report_options(report, options->report, "the page, as report.html");
   report.callback([&chosen, options] {
     chosen = [options](const Context& context) {
       return report_log(context, options->report, options->vault);
@@ -78,10 +78,10 @@ void add_evidence(CLI::App& audit, Chosen& chosen) {
       "It is packed only when the log verifies. No card number, PIN, share or key is in it.");
   const auto options = std::make_shared<EvidenceOptions>();
   options->report.languages = {"en", "ru", "kk"};
-  auditor::add_report_options(evidence, options->report);
+  auditor::add_report_options(evidence, options->report, "the archive, as evidence.tar");
   evidence.add_option("--key", options->report.key,
-                      "an earlier audit.vkey, which then verifies the archive too "
-                      "(default: the vault's newest)");
+                      "what the log and the checkpoints named with --against are checked with, as "
+                      "an earlier audit.vkey (default: the vault's newest)");
   evidence.add_option("--custody", options->custody,
                       "a folder with transcripts (default: custody/ beside the vault's data)");
   evidence.add_option("--add", options->files, "a further file, repeatable")->take_all();
@@ -106,7 +106,7 @@ void add_log_commands(CLI::App& app, Chosen& chosen) {
       "  cardvault audit pan-fingerprint < number.txt\n"
       "For `cardvault-audit find --fingerprint` on a machine without the vault. It is an event.");
   names.callback([&chosen] { chosen = print_fingerprints; });
-  auditor::add_commands(audit, "cardvault audit", [&chosen](auditor::Command run) {
+  auditor::add_commands(audit, "cardvault audit", [&chosen](const auditor::Command& run) {
     chosen = [run](const Context& context) {
       return static_cast<ExitCode>(run(
           {context.out, context.err, context.err_is_terminal, context.format == Format::kJson}));

@@ -2,6 +2,7 @@
 
 #include "provisioning/acts.h"
 #include "provisioning/commands.h"
+#include "provisioning/unseal_acts.h"
 
 namespace cardvault::provisioning {
 
@@ -29,8 +30,7 @@ void add_client_add(CLI::App& parent, Chosen& chosen) {
   const auto options = std::make_shared<ClientOptions>();
   app.add_option("ID", options->id, "a name for it: a-z, 0-9, '.', '_', '-'")->required();
   auto* by = app.add_option_group("identity", "what tells the client");
-  by->add_option("--cert", options->certificate, "its certificate (PEM): pins its key")
-      ->check(CLI::ExistingFile);
+  by->add_option("--cert", options->certificate, "its certificate (PEM): pins its key");
   by->add_option("--san", options->san, "a name in its certificate: dns:NAME or uri:URI");
   by->add_option("--spki", options->spki, "SHA-256 of its public key (SPKI), 64 hex digits");
   by->add_flag("--enrolled", options->enrolled,
@@ -109,10 +109,12 @@ void add_customers(CLI::App& app, Chosen& chosen) {
   CLI::App& customer = command(app, "customer", "block and unblock a customer", kExample);
   customer.require_subcommand(1);
   for (const bool frozen : {true, false}) {
-    CLI::App& one = command(customer, frozen ? "freeze" : "unfreeze",
-                            frozen ? "refuse everything for a customer's cards"
-                                   : "allow a frozen customer's cards again",
-                            kExample);
+    CLI::App& one =
+        command(customer, frozen ? "freeze" : "unfreeze",
+                frozen ? "refuse to store or reveal a customer's cards, and their codes "
+                         "and passwords; masked data is still shown"
+                       : "allow a frozen customer's requests again",
+                kExample);
     one.callback([&chosen, frozen] {
       chosen = [frozen](const Context& context) {
         return act_on_customer(context, frozen ? "customer.freeze" : "customer.unfreeze");
@@ -142,9 +144,10 @@ void add_operator_commands(CLI::App& app, Chosen& chosen) {
   add_plain(app, chosen, "status", "state of the vault: HSM, store, clock, load", "status",
             "  cardvault status");
   add_plain(app, chosen, "reload", "read the configuration again", "reload", "  cardvault reload");
-  add_plain(app, chosen, "seal",
-            "end all sessions with the HSM and forget its PIN; only custodians open it again",
-            "seal", "  cardvault seal");
+  command(app, "seal",
+          "end all sessions with the HSM and forget its PIN; only custodians open it again",
+          "  cardvault seal")
+      .callback([&chosen] { chosen = seal; });
   add_key_commands(app, chosen);
   add_clients(app, chosen);
   add_gates(app, chosen);

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "provisioning/exit_code.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -18,20 +19,6 @@ namespace {
   throw ToolError(ExitCode::kLocal,
                   path + ": " + what + ": " + std::generic_category().message(errno));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;             // closed once
-  Descriptor& operator=(const Descriptor&) = delete;  // closed once
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 void own(int fd, const std::string& path, const Owner& owner) {
   if (owner.uid == -1 && owner.gid == -1) return;
@@ -44,14 +31,11 @@ void own(int fd, const std::string& path, const Owner& owner) {
 
 void create_file(const std::string& path, std::string_view content, unsigned mode,
                  const Owner& owner) {
-  const Descriptor file(
+  const base::Fd file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) local_failure(path, "cannot be created");
-  while (!content.empty()) {
-    const ssize_t n = ::write(file.get(), content.data(), content.size());
-    if (n < 0) local_failure(path, "cannot be written");
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
+  errno = base::write_all(file.get(), content);
+  if (errno != 0) local_failure(path, "cannot be written");
   own(file.get(), path, owner);
   if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
     local_failure(path, "cannot be finished");
@@ -64,7 +48,7 @@ void create_folder(const std::string& path, unsigned mode, const Owner& owner) {
 }
 
 void set_access(const std::string& path, unsigned mode, const Owner& owner) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  const base::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (file.get() < 0) local_failure(path, "cannot be opened");
   own(file.get(), path, owner);
   if (::fchmod(file.get(), mode) != 0) local_failure(path, "cannot change its mode");

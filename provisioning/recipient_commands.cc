@@ -9,9 +9,8 @@ namespace {
 // Its certificate, and what vouches for it.
 void add_certificate(CLI::App& app, RecipientOptions& options) {
   app.add_option("--cert", options.certificate,
-                 "its certificate (PEM or DER): EC on P-256 or P-384, or RSA of 3072 bits or more")
-      ->check(CLI::ExistingFile);
-  app.add_option("--ca", options.ca, "the CA that issued it (PEM)")->check(CLI::ExistingFile);
+                 "its certificate (PEM or DER): EC on P-256 or P-384, or RSA of 3072 bits or more");
+  app.add_option("--ca", options.ca, "the CA that issued it (PEM)");
   app.add_option("--pin", options.pin,
                  "or SHA-256 of its public key (SPKI), 64 hex digits, heard from the recipient on "
                  "another way");

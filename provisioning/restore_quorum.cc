@@ -14,7 +14,7 @@ namespace cardvault::provisioning {
 LastKnown last_known(const BackupFile& backup, const std::vector<std::string>& keys,
                      const std::string& known) {
   const daemon::BackupSeal& seal = backup.seal();
-  const LastKnown own{backup.clear("checkpoint"), seal.checkpoint_size, seal.checkpoint_root, 0};
+  LastKnown own{backup.clear("checkpoint"), seal.checkpoint_size, seal.checkpoint_root, 0};
   if (known.empty()) return own;
   const std::string note = auditor::read_file(known);
   const auto opened = [&](const std::string& key) {

@@ -18,6 +18,7 @@
 #include "provisioning/renewed_token.h"
 #include "provisioning/secret_renewal_files.h"
 #include "provisioning/socket_backend.h"
+#include "provisioning/split_numbers.h"
 #include "provisioning/token_failure.h"
 #include "vault/base/clock.h"
 #include "vault/custody/left_log.h"
@@ -95,16 +96,15 @@ ExitCode finish(const Context& context, const daemon::Config& config, const Rene
 
 class Renewal final : public RenewedPins {
  public:
-  Renewal(const daemon::Config& config, const RenewalFiles& files, custody::Plan plan,
-          custody::Terminal& terminal)
-      : config_(config),
-        files_(files),
+  Renewal(const RenewalFiles& files, custody::Plan plan, custody::Terminal& terminal)
+      : files_(files),
         terminal_(terminal),
         old_text_(custody::read_text_file(files.newest)),
         old_(custody::parse_transcript(files.newest, old_text_)),
         old_plan_(custody::parse_plan(files.newest, old_.head.plan)),
         plan_(std::move(plan)),
         shares_(old_),
+        numbers_(files.draft, old_),
         desk_(terminal, plan_) {
     if (!custody::all_good(custody::check_transcript(old_))) {
       throw ToolError(ExitCode::kRefused,
@@ -131,12 +131,9 @@ class Renewal final : public RenewedPins {
   base::SecretText after(SecretName secret) override { return text_of(fresh_.at(secret)); }
 
   void run(RenewedToken& token) {
-    count_broken_splits();
-    fs::remove(files_.draft);
-    auto writer = custody::TranscriptWriter::create(
-        files_.draft,
-        {"renewal", old_.head.vault, custody::hex(custody::sha256(old_text_)), plan_.text});
-    writer.add("begin", {{"operator", login_name()}});
+    auto writer = numbers_.begin(
+        {"renewal", old_.head.vault, custody::hex(custody::sha256(old_text_)), plan_.text},
+        {{"operator", login_name()}});
     terminal_.say(plan_.title + "\nVault " + old_.head.vault +
                   ". Nothing of it is changed before everybody has signed the transcript at the "
                   "end.");
@@ -153,7 +150,9 @@ class Renewal final : public RenewedPins {
                                 {"reason", "renewed"}});
     }
     writer.add("end", {});
-    for (const custody::PlanCustodian& who : plan_.custodians) sign(writer, who);
+    for (const custody::PlanCustodian& who : plan_.custodians) {
+      desk_.sign(writer, who, "did all this happen before your eyes, and do you sign it");
+    }
     set_access(files_.draft, 0644, {});
     files_.begin_pin(text_of(fresh_.at(SecretName::kUserPin)));
     terminal_.say("\n== the token gets its new PINs");
@@ -161,29 +160,6 @@ class Renewal final : public RenewedPins {
   }
 
  private:
-  // Of a try that was broken off: its shares are on media and papers, and no other may be called
-  // what they are.
-  void count_broken_splits() {
-    if (!fs::exists(files_.draft)) return;
-    try {
-      const auto broken = custody::TranscriptWriter::resume(files_.draft);
-      const custody::ShareRegister shares(broken.so_far());
-      for (const auto& [secret, threshold] : plan_.thresholds) {
-        broken_splits_[secret] = shares.newest_generation(secret);
-      }
-    } catch (const base::StartupError&) {
-      return;  // it has no whole beginning: nothing was split
-    }
-  }
-
-  [[nodiscard]] std::uint8_t next_split(SecretName secret) const {
-    const auto broken = broken_splits_.find(secret);
-    const unsigned last = std::max(shares_.newest_generation(secret),
-                                   broken == broken_splits_.end() ? 0U : broken->second);
-    if (last == 255) throw ToolError(ExitCode::kLocal, "no more splits can be counted");
-    return static_cast<std::uint8_t>(last + 1);
-  }
-
   void sign_plan(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
     const std::string& name = who.custodian.name;
     terminal_.say("\n== " + name + " signs the new plan\n" +
@@ -215,12 +191,12 @@ class Renewal final : public RenewedPins {
     fresh_[secret] = new_secret(secret);
     const auto holders = plan_.holders(secret);
     custody::ShareLabel label = shares_.current(secret).at(0).label;
-    label.generation = next_split(secret);
+    label.generation = numbers_.next(secret);
     label.threshold = static_cast<std::uint8_t>(plan_.thresholds.at(secret));
     label.parts = static_cast<std::uint8_t>(holders.size());
     for (const custody::KnownShare& one : shares_.current(secret)) {
-      custody::Fields fields = custody::share_fields(one.label, one.custodian, one.digest);
-      writer.add("share-carried", std::move(fields));  // to be made void by name below
+      // To be made void by name below.
+      writer.add("share-carried", custody::share_fields(one.label, one.custodian, one.digest));
     }
     for (custody::Share& one : custody::split_secret(fresh_[secret], label)) {
       const auto& who = plan_.custodians[holders[one.label.index - 1U]].custodian.name;
@@ -262,12 +238,12 @@ class Renewal final : public RenewedPins {
     const auto& backup_key = fresh_.at(SecretName::kBackupKey);
     prove_restore(wrapped, backup_key);
     const std::string text = custody::encode(
-        custody::WrappedKeys{old_.head.vault, next_split(SecretName::kBackupKey), wrapped});
+        custody::WrappedKeys{old_.head.vault, numbers_.next(SecretName::kBackupKey), wrapped});
     files_.begin_wrapped(text);
     writer.add(
         "keys-wrapped",
         {{"keys", std::to_string(wrapped.size())},
-         {"generation", std::to_string(next_split(SecretName::kBackupKey))},
+         {"generation", std::to_string(numbers_.next(SecretName::kBackupKey))},
          {"recipient", custody::public_key_text(backup_recipient(backup_key, old_.head.vault))},
          {"digest", custody::hex(custody::sha256(text))}});
   }
@@ -292,28 +268,16 @@ class Renewal final : public RenewedPins {
     return std::move(*wrapped);
   }
 
-  void sign(custody::TranscriptWriter& writer, const custody::PlanCustodian& who) {
-    const std::string& name = who.custodian.name;
-    const custody::Digest body = writer.so_far().body;
-    terminal_.say("\nThe transcript's digest:\n" + custody::for_comparison(body, "  "));
-    const auto key = desk_.authenticate(who);
-    terminal_.demand_yes(name + ", did all this happen before your eyes, and do you sign it");
-    auto signature = key->sign(custody::transcript_message(body));
-    if (!signature) throw ToolError(ExitCode::kLocal, name + "'s key did not sign");
-    writer.add(custody::Signed{name, std::move(*signature)});
-  }
-
-  const daemon::Config& config_;
   const RenewalFiles& files_;
   custody::Terminal& terminal_;
   std::string old_text_;
   custody::Transcript old_;
   custody::Plan old_plan_, plan_;
   custody::ShareRegister shares_;
+  SplitNumbers numbers_;
   Desk desk_;
   std::map<SecretName, base::SecretBuffer> before_, fresh_;
-  std::map<SecretName, unsigned> generations_;    // of the splits that become void
-  std::map<SecretName, unsigned> broken_splits_;  // of a try before this one
+  std::map<SecretName, unsigned> generations_;  // of the splits that become void
 };
 
 // After a break: PINs from their files, where there are some, and else from custodians.
@@ -375,7 +339,7 @@ ExitCode renew_secrets(const Context& context, const std::string& plan_path) {
   keep_memory(context.err);
   custody::Terminal terminal(kAgain);
   try {
-    Renewal(config, files, std::move(plan), terminal).run(*token);
+    Renewal(files, std::move(plan), terminal).run(*token);
   } catch (const custody::Declined& problem) {
     token->discard();
     files.forget();

@@ -1,6 +1,9 @@
 #include "provisioning/unseal_acts.h"
 
+#include <algorithm>
 #include <chrono>
+#include <initializer_list>
+#include <optional>
 #include <thread>
 
 #include "provisioning/ceremony_desk.h"
@@ -15,6 +18,7 @@ namespace {
 constexpr const char* kStays =
     "What was entered stays in the vault for 10 minutes: run cardvault unseal again.\n";
 constexpr auto kOpening = std::chrono::seconds(60);
+constexpr auto kSealing = std::chrono::seconds(15);
 constexpr auto kPause = std::chrono::milliseconds(200);
 
 std::string value_of(const wire::AdminAnswer& answer, std::string_view field) {
@@ -32,30 +36,36 @@ std::unique_ptr<SocketBackend> connect(const daemon::Config& config) {
                   "cardvault.target)");
 }
 
-// After the last share: the vault logs in, with its socket away for a moment.
-ExitCode await_opening(const Context& context, const daemon::Config& config) {
-  const auto end = std::chrono::steady_clock::now() + kOpening;
+// While the vault changes over, its socket is away for a moment. Its answer in one of these states;
+// nothing: it is in none of them in time.
+std::optional<wire::AdminAnswer> await_state(const Context& context, const daemon::Config& config,
+                                             std::initializer_list<std::string_view> states,
+                                             std::chrono::seconds most) {
+  const auto end = std::chrono::steady_clock::now() + most;
   while (std::chrono::steady_clock::now() < end) {
     std::this_thread::sleep_for(kPause);
     try {
       const auto line = SocketBackend::connect(config.admin_socket);
       if (!line) continue;
-      const auto answer = ask(context, *line, "unseal.status", {});
-      const std::string state = value_of(answer, "state");
-      if (state == "open") {
-        context.err << "cardvault: the vault is open\n";
-        return ExitCode::kDone;
-      }
-      if (state == "sealed") {
-        context.err << "cardvault: " << printable(answer.message) << '\n';
-        return ExitCode::kRefused;
-      }
+      auto answer = ask(context, *line, "unseal.status", {});
+      if (std::ranges::find(states, value_of(answer, "state")) != states.end()) return answer;
     } catch (const ToolError& problem) {
-      if (problem.code() != ExitCode::kUnreachable) throw;  // else it is changing over
+      if (problem.code() != ExitCode::kUnreachable) throw;
     }
   }
-  throw ToolError(ExitCode::kUnreachable,
-                  "the shares are complete, and the vault does not open: see its log");
+  return std::nullopt;
+}
+
+// After the last share: the vault logs in.
+ExitCode await_opening(const Context& context, const daemon::Config& config) {
+  const auto answer = await_state(context, config, {"open", "sealed"}, kOpening);
+  if (!answer) {
+    throw ToolError(ExitCode::kUnreachable,
+                    "the shares are complete, and the vault does not open: see its log");
+  }
+  const bool open = value_of(*answer, "state") == "open";
+  context.err << "cardvault: " << (open ? "the vault is open" : printable(answer->message)) << '\n';
+  return open ? ExitCode::kDone : ExitCode::kRefused;
 }
 
 }  // namespace
@@ -84,6 +94,19 @@ ExitCode unseal(const Context& context) {
       return answer.ok ? ExitCode::kWaits : ExitCode::kRefused;
     }
   }
+}
+
+ExitCode seal(const Context& context) {
+  const daemon::Config config = daemon::read_config(context.config);
+  const auto line = SocketBackend::connect(config.admin_socket);
+  if (!line) throw ToolError(ExitCode::kUnreachable, "no vault runs: there is none to seal");
+  const auto answer = ask(context, *line, "seal", {});
+  if (answer.ok && !await_state(context, config, {"sealed"}, kSealing)) {
+    throw ToolError(ExitCode::kUnreachable,
+                    "the vault is to be sealed, and does not say so in time: see its log and "
+                    "`cardvault status`");
+  }
+  return conclude(context, answer);
 }
 
 }  // namespace cardvault::provisioning

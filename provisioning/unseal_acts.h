@@ -1,4 +1,4 @@
-// Opening a sealed vault.
+// Opening a sealed vault, and sealing it.
 #pragma once
 
 #include "provisioning/context.h"
@@ -9,5 +9,8 @@ namespace cardvault::provisioning {
 // nobody else is there; what was entered stays in the vault for 10 minutes. kRefused when a share
 // was and the custodian left, kWaits when shares are missing yet.
 ExitCode unseal(const Context& context);
+
+// `seal`: returns once the vault answers as a sealed one.
+ExitCode seal(const Context& context);
 
 }  // namespace cardvault::provisioning

@@ -53,7 +53,10 @@ def main():
         for path in files:
             with open(path, encoding="utf-8") as file:
                 text = with_key(file.read(), section, key, literal(value))
-            tomllib.loads(text)
+            try:
+                tomllib.loads(text)
+            except tomllib.TOMLDecodeError as wrong:
+                sys.exit(f"{path}: {wrong}: mend it, then try again; nothing was changed in it")
             with open(path + ".new", "w", encoding="utf-8") as file:
                 file.write(text)
             os.chmod(path + ".new", 0o644)

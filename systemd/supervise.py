@@ -161,12 +161,16 @@ class Supervisor:
             self.log(process.name, line.decode("utf-8", "replace"))
         process.tail = process.tail[-65536:]
 
-    def take_notice(self):
-        """FDSTORE=1 and FDSTOREREMOVE=1 of a process of ours; everything else is dropped."""
-        try:
-            text, control, _, _ = self.notify.recvmsg(4096, socket.CMSG_SPACE(12) + socket.CMSG_SPACE(64))
-        except BlockingIOError:
-            return
+    def take_notices(self):
+        """FDSTORE=1 and FDSTOREREMOVE=1 of processes of ours; everything else is dropped."""
+        while True:
+            try:
+                text, control, _, _ = self.notify.recvmsg(4096, socket.CMSG_SPACE(12) + socket.CMSG_SPACE(64))
+            except BlockingIOError:
+                return
+            self.take_notice(text, control)
+
+    def take_notice(self, text, control):
         sender, received = 0, []
         for level, kind, data in control:
             if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
@@ -199,6 +203,7 @@ class Supervisor:
                     self.ended(process, status)
 
     def ended(self, process, status):
+        self.take_notices()  # its last ones
         while process.pipe >= 0:  # its last words, which usually say why
             before = process.pipe, process.tail
             self.read(process)
@@ -223,7 +228,7 @@ class Supervisor:
                 except BlockingIOError:
                     pass
             elif key.data is self.notify:
-                self.take_notice()
+                self.take_notices()
             elif key.data.pipe == key.fd:
                 self.read(key.data)
         self.reap()

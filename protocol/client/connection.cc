@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 namespace cardvault::client {
@@ -28,6 +29,27 @@ bool expect_host(SSL* ssl, const Endpoint& endpoint) {
   }
   return SSL_set1_host(ssl, endpoint.host.c_str()) == 1 &&
          SSL_set_tlsext_host_name(ssl, endpoint.host.c_str()) == 1;
+}
+
+// What the peer says of our certificate in an alert (RFC 8446 section 6.2).
+std::optional<Code> certificate_refusal(unsigned long error) {
+  if (ERR_GET_LIB(error) != ERR_LIB_SSL) return std::nullopt;
+  switch (ERR_GET_REASON(error)) {
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return Code::kCertificateExpired;
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return Code::kClientRevoked;
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+    case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return Code::kClientUnknown;
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -89,10 +111,28 @@ Result<Wait> Connection::wait_or_fail(int answer, const char* operation) {
       break;
   }
   const long verdict = SSL_get_verify_result(ssl_.get());
-  const auto number = static_cast<long>(ERR_peek_error());
+  const unsigned long error = ERR_peek_error();
+  const auto number = static_cast<long>(error);
   ERR_clear_error();
+  if (const auto refused = certificate_refusal(error)) {
+    return base::fail(*refused, operation, number);
+  }
   if (verdict != X509_V_OK) return base::fail(Code::kNotAllowed, "verify server", verdict);
   return unavailable(operation, number != 0 ? number : system_error);
+}
+
+// Who refuses our certificate says so and hangs up. Where our next bytes come too late for it,
+// writing them fails while its word is still to be read.
+Result<Wait> Connection::wait_or_hear(int answer, const char* operation) {
+  auto wait = wait_or_fail(answer, operation);
+  if (wait) return wait;
+  std::uint8_t ignored = 0;
+  std::size_t got = 0;
+  if (SSL_read_ex(ssl_.get(), &ignored, sizeof ignored, &got) == 1) return wait;
+  const unsigned long error = ERR_peek_error();
+  ERR_clear_error();
+  const auto refused = certificate_refusal(error);
+  return refused ? base::fail(*refused, operation, static_cast<long>(error)) : wait;
 }
 
 Result<Wait> Connection::establish() {
@@ -121,7 +161,7 @@ Result<Wait> Connection::flush() {
     ERR_clear_error();
     std::size_t written = 0;
     const int answer = SSL_write_ex(ssl_.get(), unsent_.data(), unsent_.size(), &written);
-    if (answer != 1) return wait_or_fail(answer, "TLS write");
+    if (answer != 1) return wait_or_hear(answer, "TLS write");
     unsent_ = unsent_.subspan(written);
   }
   return Wait::kNothing;
@@ -146,7 +186,7 @@ Result<std::optional<Response>> Connection::receive() {
 Result<Wait> Connection::close() {
   ERR_clear_error();
   if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
-    if (const int said = SSL_shutdown(ssl_.get()); said < 0) return wait_or_fail(said, "TLS close");
+    if (const int said = SSL_shutdown(ssl_.get()); said < 0) return wait_or_hear(said, "TLS close");
   }
   std::uint8_t ignored = 0;
   std::size_t got = 0;

@@ -24,7 +24,9 @@ inline constexpr std::size_t kMaxResponseBody = std::size_t{4} << 20;
 // The server is verified against the context's CA and the endpoint's host. Not thread-safe. After
 // any error only destruction is left. Errors: kVaultUnavailable (socket, TLS, or closed by the
 // peer: the number is errno or OpenSSL's), kNotAllowed (the server's certificate doesn't verify:
-// number is X509_V_ERR_*), kBadHttp and kPayloadTooLarge (the answer). Programs ignore SIGPIPE.
+// number is X509_V_ERR_*), kCertificateExpired, kClientRevoked and kClientUnknown (the peer's word
+// on our own certificate: it has expired, is revoked, or is not taken), kBadHttp and
+// kPayloadTooLarge (the answer). Programs ignore SIGPIPE.
 class Connection {
  public:
   // Starts connecting; go on with establish().
@@ -37,7 +39,7 @@ class Connection {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
   // TCP and TLS handshake. TLS 1.3 tells a client nothing of how its own certificate was received:
-  // a refusal shows as an error of the first receive().
+  // a refusal shows as an error of the first send(), flush() or receive().
   [[nodiscard]] base::Result<Wait> establish();
   // Sends a whole request. The bytes stay where they are until this or flush() said kNothing.
   [[nodiscard]] base::Result<Wait> send(std::span<const std::uint8_t> request);
@@ -53,6 +55,8 @@ class Connection {
   };
   Connection(int fd, std::size_t max_body) : fd_(fd), reader_(max_body) {}
   [[nodiscard]] base::Result<Wait> wait_or_fail(int answer, const char* operation);
+  // As wait_or_fail(), of a write.
+  [[nodiscard]] base::Result<Wait> wait_or_hear(int answer, const char* operation);
 
   int fd_ = -1;
   std::unique_ptr<ssl_st, Free> ssl_;

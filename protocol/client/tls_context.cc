@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509err.h>
 
 namespace cardvault::client {
 namespace {
@@ -34,13 +35,20 @@ base::Result<TlsContext> TlsContext::load(const Credentials& credentials) {
   }
   SSL_CTX_set_default_passwd_cb(context, no_passphrase);
   if (SSL_CTX_load_verify_file(context, credentials.ca_file.c_str()) != 1) {
-    return std::unexpected(refused("load CA file"));
+    return std::unexpected(refused(kLoadCa));
   }
   if (SSL_CTX_use_certificate_chain_file(context, credentials.cert_file.c_str()) != 1) {
-    return std::unexpected(refused("load certificate file"));
+    return std::unexpected(refused(kLoadCertificate));
   }
-  if (SSL_CTX_use_PrivateKey_file(context, credentials.key_file.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return std::unexpected(refused("load key file"));
+  const bool loaded =
+      SSL_CTX_use_PrivateKey_file(context, credentials.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
+  if (!loaded || SSL_CTX_check_private_key(context) != 1) {
+    // One of the certificate's kind is compared as it is loaded.
+    const bool other =
+        loaded || ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+    base::Error error = refused(kLoadKey);
+    if (other) error.code = base::Code::kConflict;
+    return std::unexpected(error);
   }
   return made;
 }

@@ -18,11 +18,16 @@ struct Credentials {
   bool small_when_idle = false;
 };
 
+// The operations of load()'s errors.
+inline constexpr const char* kLoadCa = "load CA file";
+inline constexpr const char* kLoadCertificate = "load certificate file";
+inline constexpr const char* kLoadKey = "load key file";
+
 // Immutable once made; thread-safe; outlives the connections made with it.
 class TlsContext {
  public:
-  // TLS 1.3 only. kInvalidArgument when a file can't be read or key and certificate don't fit; the
-  // operation names the file, the number is OpenSSL's.
+  // TLS 1.3 only. kInvalidArgument when a file can't be read or isn't PEM of its kind, kConflict
+  // when the key is not the certificate's; the operation names the file, the number is OpenSSL's.
   [[nodiscard]] static base::Result<TlsContext> load(const Credentials& credentials);
 
   [[nodiscard]] ssl_ctx_st* native() const noexcept { return context_.get(); }

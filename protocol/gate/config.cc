@@ -6,12 +6,15 @@
 #include <set>
 #include <string_view>
 
+#include "vault/base/readable.h"
 #include "vault/base/result.h"
 
 namespace cardvault::gate {
 namespace {
 
 constexpr std::int64_t kDay_s = 86400;
+constexpr std::int64_t kLongestAnswer = 4 << 20;  // JSON of a frame: it must fit by itself
+constexpr std::int64_t kMaxBuffered = 0xffffffff;
 constexpr std::int64_t kMaxUid = 0xfffffffe;
 
 // Takes the keys of one table; those that nobody asked for are unknown.
@@ -70,6 +73,7 @@ class Section {
 };
 
 toml::table parse(const std::string& path) {
+  base::demand_readable(path, "name the gate's configuration with --config; see cardvault-gate(8)");
   try {
     return toml::parse_file(path);
   } catch (const toml::parse_error& error) {
@@ -105,6 +109,7 @@ void read_limits(Section section, Limits& limits) {
   section.number("idle_timeout_s", limits.idle_timeout_s, 1, kDay_s);
   section.number("answer_timeout_s", limits.answer_timeout_s, 1, 3600);
   section.number("max_body_bytes", limits.max_body_bytes, 1024, 1 << 20);
+  section.number("max_buffered_bytes", limits.max_buffered_bytes, kLongestAnswer, kMaxBuffered);
   section.number("max_header_bytes", limits.max_header_bytes, 1024, 65536);
   section.end();
 }

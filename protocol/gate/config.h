@@ -15,6 +15,7 @@ struct Limits {
   std::uint32_t idle_timeout_s = 300;
   std::uint32_t answer_timeout_s = 10;
   std::uint32_t max_body_bytes = 1U << 20;
+  std::uint32_t max_buffered_bytes = 64U << 20;  // of requests and answers on their way (Buffered)
   std::uint32_t max_header_bytes = 8192;
 };
 

@@ -1,31 +1,13 @@
 #include "protocol/gate/connection.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "vault/base/check.h"
 
 namespace cardvault::gate {
 namespace {
-
-constexpr std::size_t kReadBytes = 4096;
-
+constexpr std::size_t kReadBytes = Buffered::kFree;
 }  // namespace
-
-bool SourceCount::enter(const std::string& source, std::uint32_t limit) {
-  const std::scoped_lock lock(mutex_);
-  std::uint32_t& count = counts_[source];
-  if (limit != 0 && count >= limit) return false;
-  ++count;
-  return true;
-}
-
-void SourceCount::leave(const std::string& source) {
-  const std::scoped_lock lock(mutex_);
-  const auto found = counts_.find(source);
-  CARDVAULT_CHECK(found != counts_.end());
-  if (--found->second == 0) counts_.erase(found);
-}
 
 void Worker::tick() {
   ++now;
@@ -52,41 +34,45 @@ void Worker::abandon() {
   }
 }
 
-Connection::Connection(Worker& its_worker, int fd, SslPtr ssl, Listener its_listener,
-                       std::string source)
+Connection::Connection(Worker& its_worker, std::shared_ptr<const Settings> its_settings, SslPtr ssl,
+                       Admission&& client)
     : worker(its_worker),
-      channel(its_worker.io, fd, std::move(ssl)),
-      listener(its_listener),
-      settings(its_worker.shared.settings.load()) {
-  peer.caller.source = std::move(source);
+      channel(its_worker.io, client.descriptor(), std::move(ssl)),
+      listener(client.listener()),
+      settings(std::move(its_settings)),
+      admission_(std::move(client)),
+      buffered_(its_worker.shared.buffered) {
+  admission_.disown();  // the channel closes it
+  peer.caller.source = admission_.source();
   place_ = worker.connections.insert(worker.connections.end(), this);
 }
 
-Connection::~Connection() {
-  worker.connections.erase(place_);
-  worker.shared.connections.fetch_sub(1);
-  if (listener == Listener::kTls) worker.shared.sources.leave(peer.caller.source);
-}
+Connection::~Connection() { worker.connections.erase(place_); }
 
 std::span<std::uint8_t> Connection::room(std::size_t most) {
   if (filled_ == input_.size()) {
-    const std::size_t grown = std::min(most, std::max(kReadBytes, 2 * filled_));
-    input_.resize(std::max(filled_ + 1, grown));
+    const std::size_t grown =
+        std::max(filled_ + 1, std::min(most, std::max(kReadBytes, 2 * filled_)));
+    if (!buffered_.hold(grown, limits().max_buffered_bytes)) return {};
+    input_.resize(grown);
   }
   return std::span(input_).subspan(filled_);
 }
 
 void Connection::consume(std::size_t bytes) {
   CARDVAULT_CHECK(bytes <= filled_);
-  const std::size_t rest = filled_ - bytes;
-  if (rest != 0) std::memmove(input_.data(), input_.data() + bytes, rest);
-  base::wipe(input_.data() + rest, filled_ - rest);
-  filled_ = rest;
-  release_if_empty();
+  const auto rest = received().substr(bytes);
+  keep(base::SecretBuffer(rest.begin(), rest.end()));
 }
 
 void Connection::release_if_empty() {
-  if (filled_ == 0) base::SecretBuffer().swap(input_);
+  if (filled_ == 0) keep({});
+}
+
+void Connection::keep(base::SecretBuffer rest) {
+  CARDVAULT_CHECK(buffered_.hold(rest.size(), 0));  // less never fails
+  filled_ = rest.size();
+  input_ = std::move(rest);
 }
 
 }  // namespace cardvault::gate

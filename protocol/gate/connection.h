@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/gate/admission.h"
+#include "protocol/gate/buffered.h"
 #include "protocol/gate/channel.h"
 #include "protocol/gate/routes.h"
 #include "protocol/gate/worker.h"
@@ -16,8 +18,10 @@ namespace cardvault::gate {
 // Belongs to its worker's thread.
 class Connection {
  public:
-  // Takes the descriptor and its places in the shared counts; gives all back when destroyed.
-  Connection(Worker& worker, int fd, SslPtr ssl, Listener listener, std::string source);
+  // Takes the client over, with the descriptor that `ssl` is of (null on the health socket). When
+  // it throws, `client` has what it had or is given back.
+  Connection(Worker& worker, std::shared_ptr<const Settings> settings, SslPtr ssl,
+             Admission&& client);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -26,7 +30,8 @@ class Connection {
   Channel channel;
   const Listener listener;
   std::shared_ptr<const Settings> settings;
-  Peer peer;  // peer.caller.source is set from the start
+  Peer peer;                          // peer.caller.source is set from the start
+  std::int64_t verified_until_s = 0;  // since 1970: then its certificate is verified again
 
   // What waits for bytes must end at tick `deadline`; 0: nothing does.
   std::uint32_t deadline = 0;
@@ -41,7 +46,8 @@ class Connection {
     return base::as_text(std::span(input_).first(filled_));
   }
   // Room for at least one more byte. Grows as bytes come, not as they are announced, to at most
-  // `most` bytes in all (or one more than there are).
+  // `most` bytes in all (or one more than there are). Empty when the connections together hold as
+  // much as they may (Buffered).
   [[nodiscard]] std::span<std::uint8_t> room(std::size_t most);
   void filled(std::size_t bytes) { filled_ += bytes; }
   // Wipes the first bytes; with nothing left the buffer goes: an idle connection has none.
@@ -49,7 +55,11 @@ class Connection {
   void release_if_empty();
 
  private:
+  void keep(base::SecretBuffer rest);
+
+  Admission admission_;
   base::SecretBuffer input_;
+  Buffered buffered_;  // input_
   std::size_t filled_ = 0;
   std::list<Connection*>::iterator place_;
 };

@@ -81,7 +81,7 @@ void write_batch(JsonWriter& out, const BatchAnswer& answer) {
 }  // namespace
 
 void write_problem(JsonWriter& out, const core::Failure& failure) {
-  const Problem& problem = problem_of(failure.code);
+  const Problem problem = problem_of(failure.code);
   const std::string_view code = base::code_name(failure.code);
   std::string type = "urn:cardvault:problem:";
   type += code;
@@ -99,6 +99,10 @@ void write_problem(JsonWriter& out, const core::Failure& failure) {
   if (failure.attempts_left >= 0) {
     out.key("attempts_left");
     out.number(static_cast<std::uint64_t>(failure.attempts_left));
+  }
+  if (failure.item >= 0) {
+    out.key("item");
+    out.number(static_cast<std::uint64_t>(failure.item));
   }
   out.close('}');
 }

@@ -17,6 +17,7 @@ using json::error_code;
 using Text = json::string_view;
 
 constexpr std::size_t kMaxDepth = 4;
+constexpr std::size_t kItemsDepth = 2;
 constexpr std::size_t kMaxText = 1024;
 
 // Builds the request from the parser's events. It goes on after the first problem, so that
@@ -30,9 +31,12 @@ class Handler {
 
   explicit Handler(Operation operation) : schema_(schema_of(operation)), builder_(operation) {}
 
-  [[nodiscard]] std::optional<Code> problem() const {
-    if (sensitive_) return Code::kSensitiveAuthenticationData;
-    return problem_;
+  [[nodiscard]] std::optional<core::Failure> problem() const {
+    return sensitive_ ? sensitive_ : problem_;
+  }
+  // Of a body that ends or breaks off here.
+  [[nodiscard]] core::Failure broken_off() const {
+    return blame(Code::kInvalidJson, depth_ > kItemsDepth);
   }
   [[nodiscard]] core::Request take() { return builder_.take(is_batch()); }
 
@@ -40,6 +44,7 @@ class Handler {
   bool on_document_end(error_code&) { return true; }
 
   bool on_object_begin(error_code& ec) {
+    begin_value();
     Place next = Place::kSkipped;
     if (depth_ == 0) {
       next = Place::kRoot;
@@ -64,6 +69,7 @@ class Handler {
     return true;
   }
   bool on_array_begin(error_code& ec) {
+    begin_value();
     const bool items = depth_ == 1 && place() == Place::kRoot && field_ == Field::kItems;
     if (!items) note(Code::kInvalidField);
     return push(items ? Place::kItems : Place::kSkipped, ec);
@@ -76,7 +82,9 @@ class Handler {
   bool on_key_part(Text part, std::size_t, error_code&) { return keep(part); }
   bool on_key(Text last, std::size_t, error_code&) {
     const std::string_view key = whole(last);
-    if (core::is_sensitive_name(key)) sensitive_ = true;
+    if (core::is_sensitive_name(key) && !sensitive_) {
+      sensitive_ = blame(Code::kSensitiveAuthenticationData, true);
+    }
     if (key.find('\0') != key.npos) note(Code::kInvalidJson);
     if (place() == Place::kMetadata) {
       if (!builder_.metadata_key(key.substr(0, kMaxText))) note(Code::kDuplicateField);
@@ -88,6 +96,7 @@ class Handler {
   }
   bool on_string_part(Text part, std::size_t, error_code&) { return keep(part); }
   bool on_string(Text last, std::size_t, error_code&) {
+    begin_value();
     const std::string_view text = whole(last);
     if (text.find('\0') != text.npos) note(Code::kInvalidJson);
     string_value(text.substr(0, kMaxText));
@@ -100,6 +109,7 @@ class Handler {
   bool on_uint64(std::uint64_t, Text, error_code&) { return number_value(0); }
   bool on_double(double, Text, error_code&) { return number_value(std::nullopt); }
   bool on_bool(bool value, error_code&) {
+    begin_value();
     if (holds_fields() && (field_ == Field::kMask || field_ == Field::kClear)) {
       builder_.flag(field_, value);
     } else {
@@ -108,6 +118,7 @@ class Handler {
     return true;
   }
   bool on_null(error_code&) {
+    begin_value();
     wrong_type();
     return true;
   }
@@ -121,14 +132,26 @@ class Handler {
   [[nodiscard]] bool holds_fields() const {
     return place() == Place::kRoot || place() == Place::kItem || place() == Place::kContext;
   }
+  void begin_value() {
+    if (place() == Place::kItems) ++elements_;
+  }
+  // Of the element of "items" that was begun last, while that list is open. One too many is none.
+  [[nodiscard]] core::Failure blame(Code code, bool item) const {
+    core::Failure failure{code};
+    const bool inside = depth_ >= kItemsDepth && places_[kItemsDepth] == Place::kItems;
+    if (item && inside && elements_ <= core::kMaxBatch) {
+      failure.item = static_cast<std::int32_t>(elements_) - 1;
+    }
+    return failure;
+  }
   void note(Code code) {
-    if (!problem_) problem_ = code;
+    if (!problem_) problem_ = blame(code, code != Code::kBatchSize);
   }
   void wrong_type() { note(depth_ == 0 ? Code::kInvalidJson : Code::kInvalidField); }
 
   bool push(Place next, error_code& ec) {
     if (depth_ == kMaxDepth || (depth_ == 0 && next != Place::kRoot)) {
-      problem_ = Code::kInvalidJson;
+      problem_ = blame(Code::kInvalidJson, true);
       ec = json::error::too_deep;
       return false;
     }
@@ -182,6 +205,7 @@ class Handler {
     if (place() != Place::kRoot) return;
     if (field == Field::kItems) {
       builder_.drop_items();
+      elements_ = 0;
     } else if (builder_.items() == 0) {
       builder_.add_item();  // the request itself is the one item
     }
@@ -192,6 +216,7 @@ class Handler {
     if (!holds_fields() || !builder_.text(field_, text)) wrong_type();
   }
   bool number_value(std::optional<std::int64_t> value) {
+    begin_value();
     if (!holds_fields() || !builder_.number(field_, value)) wrong_type();
     return true;
   }
@@ -213,23 +238,24 @@ class Handler {
   Field field_ = Field::kUnknown;  // of the value that comes next
   std::uint32_t root_seen_ = 0, seen_ = 0, context_seen_ = 0;
   base::SecretBuffer parts_;
-  std::optional<Code> problem_;
-  bool sensitive_ = false;
+  std::size_t elements_ = 0;  // begun so far, of "items"
+  std::optional<core::Failure> problem_, sensitive_;
 };
 
 }  // namespace
 
-base::Result<core::Request> decode_body(Operation operation, std::string_view body) {
+std::expected<core::Request, core::Failure> decode_body(Operation operation,
+                                                        std::string_view body) {
   json::parse_options options;
   options.max_depth = kMaxDepth + 1;
   json::basic_parser<Handler> parser(options, operation);
   error_code error;
   const std::size_t used = parser.write_some(false, body.data(), body.size(), error);
   const bool whole = !error && used == body.size() && parser.done();
-  const std::optional<Code> problem = parser.handler().problem();
-  if (problem) return base::fail(*problem, "decode body");
-  if (!whole) return base::fail(Code::kInvalidJson, "decode body", error.value());
-  return parser.handler().take();
+  Handler& read = parser.handler();
+  if (const auto problem = read.problem()) return std::unexpected(*problem);
+  if (!whole) return std::unexpected(read.broken_off());
+  return read.take();
 }
 
 }  // namespace cardvault::gate

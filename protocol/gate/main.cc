@@ -18,6 +18,7 @@
 namespace {
 
 constexpr int kExitStartup = 1;
+constexpr int kExitUsage = 2;
 
 // Reads what a start would read; for a deployment to ask before a reload or restart.
 void check(const std::string& file) {
@@ -56,7 +57,17 @@ int main(int argc, char** argv) {
   app.add_option("--config", file, "configuration file (TOML), read again on SIGHUP")->required();
   app.add_flag("--check", check_only, "read configuration and certificates, say what is wrong");
   app.set_version_flag("--version", CARDVAULT_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  app.footer(
+      "Signals: SIGHUP reads the configuration again, SIGTERM stops.\n"
+      "Exit codes: 0 stopped, 1 could not start, 2 usage.\n"
+      "Example: cardvault-gate --config /etc/cardvault/gate-web.toml --check");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    if (code != 0) std::fputs(app.help().c_str(), stderr);
+    return code == 0 ? 0 : kExitUsage;
+  }
   try {
     if (!cardvault::base::wipe_openssl_memory()) {
       throw cardvault::base::StartupError("OpenSSL allocated memory before main; report this");

@@ -33,7 +33,7 @@ bool usable_key(const RequestHead& head) noexcept {
          std::ranges::all_of(key, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-base::Result<core::Request> read_request(const Connection& c, const Plan& plan) {
+std::expected<core::Request, core::Failure> read_request(const Connection& c, const Plan& plan) {
   const auto token = std::string(plan.route.token);
   switch (plan.route.operation) {
     case Operation::kTokenize:
@@ -77,20 +77,21 @@ base::Result<core::Request> read_request(const Connection& c, const Plan& plan) 
     case Operation::kUnknown:
       return core::ReadyCheck{};
   }
-  return base::fail(Code::kInternal, "read request");
+  return std::unexpected(core::Failure{});
 }
 
 base::Result<void> check_certificate(Connection& c) {
   const Shared& shared = c.worker.shared;
-  if (c.settings->generation != shared.generation.load(std::memory_order_acquire)) {
-    c.settings = shared.settings.load();
-    if (c.listener == Listener::kTls) {
-      if (auto good = c.settings->tls->verify_again(c.channel.ssl()); !good) return good;
-    }
+  const bool reloaded = c.settings->generation != shared.generation.load(std::memory_order_acquire);
+  if (reloaded) c.settings = shared.settings.load();
+  if (c.listener != Listener::kTls) return {};
+  const std::int64_t now_s = std::time(nullptr);
+  if (reloaded || now_s >= c.verified_until_s) {
+    const Tls& tls = *c.settings->tls;
+    if (auto good = tls.verify_again(c.channel.ssl()); !good) return good;
+    c.verified_until_s = tls.holds_until(now_s);
   }
-  if (c.listener == Listener::kTls && std::time(nullptr) > c.peer.not_after_s) {
-    return base::fail(Code::kCertificateExpired, "certificate");
-  }
+  if (now_s > c.peer.not_after_s) return base::fail(Code::kCertificateExpired, "certificate");
   return {};
 }
 
@@ -142,7 +143,7 @@ Question question_of(Connection& c, Plan plan) {
   q.form.immutable = plan.route.operation == Operation::kAuditRead &&
                      plan.route.file != "checkpoint" && plan.route.file != "segment/latest";
   if (const auto good = check_certificate(c); !good) {  // before all that it may have got wrong
-    plan.refusal = good.error().code;
+    plan.refusal = core::Failure{good.error().code};
     plan.fatal = true;
   }
   if (!plan.refusal) {
@@ -150,11 +151,12 @@ Question question_of(Connection& c, Plan plan) {
     if (request) {
       q.request = std::move(*request);
     } else {
-      plan.refuse(request.error().code);
+      plan.refuse(request.error());
     }
   }
   if (plan.refusal) {
-    q.request = core::Refused{*plan.refusal, std::string(operation_label(q.operation))};
+    q.request = core::Refused{plan.refusal->code, std::string(operation_label(q.operation)),
+                              plan.refusal->item};
   }
   q.refused = plan.refusal.has_value();
   q.fatal = plan.fatal;

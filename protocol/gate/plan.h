@@ -17,11 +17,12 @@ struct Plan {
   Route route;
   std::size_t head_bytes = 0;
   std::size_t body_bytes = 0;
-  std::optional<base::Code> refusal;
+  std::optional<core::Failure> refusal;
   bool fatal = false;  // the end of this request can't be found, or is not worth reading
 
-  void refuse(base::Code code, bool ends = false) {
-    if (!refusal) refusal = code;
+  void refuse(base::Code code, bool ends = false) { refuse(core::Failure{code}, ends); }
+  void refuse(const core::Failure& failure, bool ends = false) {
+    if (!refusal) refusal = failure;
     fatal = fatal || ends;
   }
 };
@@ -42,8 +43,8 @@ struct Question {
 };
 
 // Reads the body and looks at the client's certificate once more: whether it has ended by the
-// clock, and, when the gate's own files have changed, whether issuer and revocation list still
-// vouch for it. What is refused becomes a core::Refused.
+// clock, and, when the gate's own files have changed or a revocation list has ended, whether issuer
+// and list still vouch for it. What is refused becomes a core::Refused.
 [[nodiscard]] Question question_of(Connection& c, Plan plan);
 
 }  // namespace cardvault::gate

@@ -16,7 +16,7 @@ struct Problem {
 };
 
 // Total: every Code has its entry.
-[[nodiscard]] const Problem& problem_of(base::Code code) noexcept;
+[[nodiscard]] Problem problem_of(base::Code code) noexcept;
 
 // "Not Found"; for the status line. Total over the statuses that a gate sends.
 [[nodiscard]] std::string_view reason_phrase(unsigned status) noexcept;

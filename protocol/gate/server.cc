@@ -8,15 +8,15 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 
+#include "protocol/gate/spawn.h"
 #include "vault/base/log.h"
 #include "vault/sandbox/notify_socket.h"
 
@@ -30,6 +30,12 @@ constexpr std::uint32_t kStopTimeout_s = 10;
 constexpr std::uint32_t kStopGrace_s = 5;  // for what is cut off then
 constexpr std::uint32_t kStrangersEvery_s = 10;
 constexpr unsigned kAcceptsAtOnce = 64;
+// Of each connection, and the kernel adds as much again for itself (socket(7)). Left alone it would
+// keep 4 MB for each client that doesn't read and 6 MB for each that isn't read (tcp(7)), which
+// nobody counts: for all of them together this has to fit into the unit's MemoryMax=. (A segment
+// that was begun below the limit is filled, so that up to 96 KiB may wait for the client.)
+constexpr int kSendBufferBytes = 16 << 10;
+constexpr int kReceiveBufferBytes = 32 << 10;
 constexpr std::chrono::milliseconds kTick{1000};
 constexpr unsigned kLooksPerTick = 20;
 
@@ -81,8 +87,11 @@ Server::Server(Config config, std::string config_file, const Sockets& sockets)
   for (const auto& io : ios_) workers_.push_back(std::make_unique<Worker>(*io, *shared_));
   signals_ = std::make_unique<Signals>(*ios_.front());
   const auto listen = [this](int fd, Listener kind) {
+    // Those that it accepts inherit it.
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof(kSendBufferBytes));
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBufferBytes, sizeof(kReceiveBufferBytes));
     listeners_.push_back(std::make_unique<Descriptor>(*ios_.front(), fd));
-    asio::co_spawn(*ios_.front(), accept_all(this, listeners_.back().get(), kind), asio::detached);
+    spawn_vital(*ios_.front(), accept_all(this, listeners_.back().get(), kind));
   };
   for (const int fd : sockets.tls) listen(fd, Listener::kTls);
   for (const int fd : sockets.health) listen(fd, Listener::kHealth);
@@ -94,7 +103,7 @@ void Server::run() {
   shared_->link.start();
   wait_for_signal();
   for (const auto& worker : workers_) {
-    asio::co_spawn(worker->io, tick_all(this, worker.get()), asio::detached);
+    spawn_vital(worker->io, tick_all(this, worker.get()));
   }
   sandbox::notify("READY=1");
   base::log(Level::kNotice, "gate serves", {{"gate", shared_->settings.load()->config.name}});
@@ -118,7 +127,7 @@ Awaitable<void> Server::accept_all(Server* self, Descriptor* listener, Listener 
       const int fd = ::accept4(listener->native_handle(), reinterpret_cast<sockaddr*>(&address),
                                &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd >= 0) {
-        self->admit(fd, kind, address_text(address));
+        self->admit(Admission(*self->shared_, fd, kind, address_text(address)));
         continue;
       }
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -130,35 +139,34 @@ Awaitable<void> Server::accept_all(Server* self, Descriptor* listener, Listener 
   }
 }
 
-void Server::admit(int fd, Listener kind, const std::string& source) {
-  const auto settings = shared_->settings.load();
-  const Limits& limits = settings->config.limits;
-  if (kind == Listener::kTls) {
-    shared_->metrics.accepted();
-    const bool full = shared_->connections >= limits.max_connections;
-    if (full || !shared_->sources.enter(source, limits.max_connections_per_source)) {
-      shared_->count_stranger(
-          source, full ? StrangerReason::kConnectionLimit : StrangerReason::kSourceLimit);
-      ::close(fd);
-      return;
-    }
+void Server::admit(Admission client) {
+  if (client.listener() == Listener::kTls) shared_->metrics.accepted();
+  if (const auto limit = client.enter(shared_->settings.load()->config.limits)) {
+    shared_->count_stranger(client.source(), *limit);
+    return;
   }
-  shared_->connections.fetch_add(1);
   Worker& worker = *workers_[next_worker_++ % workers_.size()];
   if (&worker == workers_.front().get()) {
-    open(worker, fd, kind, source);
+    open(worker, std::move(client));
   } else {
-    asio::post(worker.io, [this, &worker, fd, kind, source] { open(worker, fd, kind, source); });
+    asio::post(worker.io, [this, &worker, client = std::move(client)]() mutable {
+      open(worker, std::move(client));
+    });
   }
 }
 
-void Server::open(Worker& worker, int fd, Listener kind, std::string source) {
-  SslPtr ssl;
-  if (kind == Listener::kTls) ssl = shared_->settings.load()->tls->accept(fd);
-  auto connection =
-      std::make_unique<Connection>(worker, fd, std::move(ssl), kind, std::move(source));
-  if (kind == Listener::kTls && connection->channel.ssl() == nullptr) return;  // out of memory
-  asio::co_spawn(worker.io, serve(std::move(connection)), asio::detached);
+void Server::open(Worker& worker, Admission client) {
+  // Once: a reload in between must not pair the new settings with the old ones' TLS.
+  auto settings = shared_->settings.load();
+  try {
+    SslPtr ssl;
+    if (client.listener() == Listener::kTls) ssl = settings->tls->accept(client.descriptor());
+    if (client.listener() == Listener::kTls && ssl == nullptr) throw std::bad_alloc();
+    spawn_client(worker.io, serve(std::make_unique<Connection>(worker, std::move(settings),
+                                                               std::move(ssl), std::move(client))));
+  } catch (const std::exception&) {  // out of memory, or of what the kernel has for epoll(7)
+    base::log(Level::kError, "no room for another connection");
+  }
 }
 
 Awaitable<void> Server::tick_all(Server* self, Worker* worker) {
@@ -260,7 +268,7 @@ void Server::stop() {
   base::log(Level::kNotice, "gate stops: finishing requests in flight");
   for (const auto& listener : listeners_) {
     error_code ignored;
-    listener->close(ignored);
+    static_cast<void>(listener->close(ignored));
   }
   for (const auto& worker : workers_) {
     asio::post(worker->io, [worker = worker.get()] { worker->stop(); });

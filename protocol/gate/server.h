@@ -29,8 +29,8 @@ class Server {
   static Awaitable<void> accept_all(Server* self, Descriptor* listener, Listener kind);
   static Awaitable<void> tick_all(Server* self, Worker* worker);
   void tick(Worker& worker, unsigned stopping_s);
-  void admit(int fd, Listener kind, const std::string& source);
-  void open(Worker& worker, int fd, Listener kind, std::string source);
+  void admit(Admission client);
+  void open(Worker& worker, Admission client);
   void wait_for_signal();
   void reload();
   void watch_revocations();

@@ -3,6 +3,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <ctime>
+
 #include "protocol/gate/connection.h"
 #include "protocol/gate/plan.h"
 #include "protocol/gate/reply.h"
@@ -31,13 +33,13 @@ bool answers_with_secret(Operation operation) {
 
 // Refusals of known peers go to the vault too, to be counted against them and written to the log:
 // the answer is the vault's. The health socket has no peer to speak of.
-Awaitable<core::Answer> ask(Connection* c, const Question* q) {
+Awaitable<core::Answer> ask(Connection* c, Question* q) {
   if (c->listener == Listener::kHealth) {
     if (q->refused) co_return core::Failure{std::get<core::Refused>(q->request).code, 0};
     if (q->operation == Operation::kMetrics) co_return core::MetricsAnswer{};  // the gate's own
   }
-  core::Answer answer =
-      co_await c->worker.shared.link.call(c->peer.caller, q->request, c->limits().answer_timeout_s);
+  core::Answer answer = co_await c->worker.shared.link.call(c->peer.caller, std::move(q->request),
+                                                            c->limits().answer_timeout_s);
   const auto* failure = std::get_if<core::Failure>(&answer);
   if (failure != nullptr && q->operation == Operation::kReady) {
     co_return core::ReadyAnswer{false, std::string(base::code_name(failure->code)), {}};
@@ -55,39 +57,58 @@ Reply reply_of(const Connection& c, const Question& q, const core::Answer& answe
   return make_reply(answer, q.form);
 }
 
-// What follows the first piece of a file of the log. False when it can't be had: the client sees
-// that its answer ends too early, and asks again.
-Awaitable<bool> send_rest(Connection* c, const Question* q, core::AuditPiece piece) {
-  core::Request next = core::AuditRead{std::get<core::AuditRead>(q->request).path, 0};
-  for (std::uint64_t sent = piece.bytes.size(); sent < piece.size; sent += piece.bytes.size()) {
-    std::get<core::AuditRead>(next).offset = sent;
-    core::Answer answer =
-        co_await c->worker.shared.link.call(c->peer.caller, next, c->limits().answer_timeout_s);
-    auto* more = std::get_if<core::AuditPiece>(&answer);
-    if (more == nullptr || more->size != piece.size || more->bytes.empty() ||
-        more->bytes.size() > piece.size - sent) {
+// A body that may be longer than the first piece that the vault gave of it.
+struct Begun {
+  core::AuditRead file;  // of which it is
+  std::uint64_t size = 0;
+  std::uint64_t sent = 0;
+};
+
+bool fits(const Connection& c, std::size_t bytes, Buffered& held) {
+  return held.hold(bytes, c.limits().max_buffered_bytes);
+}
+
+// What follows the first piece. False when it can't be had, or held until a slow client has read
+// it: the client sees that its answer ends too early, and asks again.
+Awaitable<bool> send_rest(Connection* c, Begun begun, Buffered* held) {
+  while (begun.sent < begun.size) {
+    begun.file.offset = begun.sent;
+    const core::Answer answer = co_await c->worker.shared.link.call(c->peer.caller, begun.file,
+                                                                    c->limits().answer_timeout_s);
+    const auto* piece = std::get_if<core::AuditPiece>(&answer);
+    if (piece == nullptr || piece->size != begun.size || piece->bytes.empty() ||
+        piece->bytes.size() > begun.size - begun.sent || !fits(*c, piece->bytes.size(), *held)) {
       co_return false;
     }
-    piece = std::move(*more);
-    const bool went = co_await send(c, base::as_bytes(piece.bytes));
+    const bool went = co_await send(c, base::as_bytes(piece->bytes));
     if (!went) co_return false;
+    begun.sent += piece->bytes.size();
   }
   co_return true;
 }
 
 Awaitable<bool> answer(Connection* c, Question q) {
   Reply reply;
-  core::AuditPiece begun;  // a body that may be longer than its first piece
+  Begun begun;
+  if (const auto* read = std::get_if<core::AuditRead>(&q.request)) begun.file = *read;
   if (q.operation == Operation::kHealth && !q.refused) {
     reply = make_health_reply(q.form);
   } else {
-    core::Answer answered = co_await ask(c, &q);
+    const core::Answer answered = co_await ask(c, &q);
     reply = reply_of(*c, q, answered);
-    if (auto* piece = std::get_if<core::AuditPiece>(&answered)) begun = std::move(*piece);
+    if (const auto* piece = std::get_if<core::AuditPiece>(&answered)) {
+      begun.size = piece->size;
+      begun.sent = piece->bytes.size();
+    }
+  }
+  Buffered held(c->worker.shared.buffered);  // its client may not read it
+  if (!fits(*c, reply.bytes().size(), held)) {
+    reply = make_reply(core::Failure{base::Code::kOverloaded, 1}, q.form);
+    begun.size = 0;
   }
   c->worker.shared.metrics.answered(q.operation, reply.status());
   bool sent = co_await send(c, reply.bytes());
-  if (sent && begun.bytes.size() < begun.size) sent = co_await send_rest(c, &q, std::move(begun));
+  if (sent) sent = co_await send_rest(c, std::move(begun), &held);
   if (answers_with_secret(q.operation)) base::wipe_stack();
   if (!sent) co_return false;
   if (q.form.keep_alive) co_return true;
@@ -125,15 +146,27 @@ Awaitable<bool> exchange(Connection* c) {
   co_return go_on;
 }
 
+// Then the client gets an alert that says why (RFC 8446 section 6.2).
+bool of_certificate(StrangerReason reason) {
+  return reason == StrangerReason::kTlsNoCertificate || reason == StrangerReason::kTlsUntrusted ||
+         reason == StrangerReason::kTlsExpired || reason == StrangerReason::kTlsRevoked;
+}
+
 // Who is there; nothing when the handshake fails, which is counted against the address.
 Awaitable<bool> shake_hands(Connection* c) {
   Shared& shared = c->worker.shared;
+  const std::int64_t began_s = std::time(nullptr);
   c->expire_in(c->limits().handshake_timeout_s);
   for (;;) {
     const Io io = c->channel.handshake();
     if (io == Io::kDone) break;
     if (io == Io::kClosed) {
-      shared.count_stranger(c->peer.caller.source, handshake_failure(c->channel.ssl()));
+      const StrangerReason reason = handshake_failure(c->channel.ssl());
+      shared.count_stranger(c->peer.caller.source, reason);
+      if (of_certificate(reason)) {  // its client may be sending a request already
+        c->channel.finish_writing();
+        co_await linger(c);
+      }
       co_return false;
     }
     co_await c->channel.wait(io);
@@ -150,6 +183,7 @@ Awaitable<bool> shake_hands(Connection* c) {
   }
   peer->caller.source = c->peer.caller.source;
   c->peer = std::move(*peer);
+  c->verified_until_s = c->settings->tls->holds_until(began_s);
   shared.metrics.handshake();
   const int one = 1;  // a client with Nagle's algorithm would stall 40 ms on its first request
   ::setsockopt(c->channel.descriptor(), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));

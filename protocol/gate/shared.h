@@ -38,7 +38,7 @@ class SourceCount {
 
 // Outlives every connection. Thread-safe.
 struct Shared {
-  Shared(std::shared_ptr<const Settings> first, asio::io_context& io, int vault_listener)
+  Shared(const std::shared_ptr<const Settings>& first, asio::io_context& io, int vault_listener)
       : settings(first),
         generation(first->generation),
         link(io, vault_listener, {first->config.name, first->config.vault_uid}, metrics) {}
@@ -54,6 +54,7 @@ struct Shared {
   Strangers strangers;
   SourceCount sources;
   std::atomic<std::size_t> connections = 0;
+  std::atomic<std::size_t> buffered = 0;  // bytes, see Limits::max_buffered_bytes
   VaultLink link;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -87,7 +88,11 @@ Sockets inherit_sockets() {
         "or under a supervisor that passes the sockets `tls` and `vault`");
   }
   Sockets sockets;
-  const int count = std::atoi(count_text.c_str());
+  int count = 0;
+  const char* const end = count_text.data() + count_text.size();
+  if (std::from_chars(count_text.data(), end, count).ptr != end) {
+    throw StartupError("LISTEN_FDS is no number: see sd_listen_fds(3)");
+  }
   for (int fd = kFirst; fd < kFirst + count; ++fd) {
     const std::size_t colon = names.find(':');
     take(sockets, fd, names.substr(0, colon));

@@ -24,6 +24,9 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size,
 }
 
 void set_protocol(SSL_CTX* context) {
+  // 112 bits for whatever a certificate is signed with or a key is made of (SP 800-57 part 1), on
+  // machines whose openssl.cnf says less too.
+  SSL_CTX_set_security_level(context, 2);
   SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT |
@@ -32,6 +35,7 @@ void set_protocol(SSL_CTX* context) {
   // 128 bits and more (SP 800-57 part 1, 5.6.1.1), and cheap: a stranger chooses among these, and
   // an 8192-bit exponentiation for each hello would be theirs to ask for (CVE-2002-20001).
   CARDVAULT_CHECK(SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1);
+  SSL_CTX_set_max_cert_list(context, Tls::kMaxChainBytes);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_max_early_data(context, 0);
@@ -58,7 +62,7 @@ Code refusal_of(int verify_error) noexcept {
 std::shared_ptr<const Tls> Tls::load(const Config& config) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   CARDVAULT_CHECK(context != nullptr);
-  std::shared_ptr<const Tls> tls(new Tls(context));
+  const std::shared_ptr<Tls> tls(new Tls(context));
   set_protocol(context);
   if (SSL_CTX_use_certificate_chain_file(context, config.certificate.c_str()) != 1) {
     refuse_file("certificate", config.certificate);
@@ -94,6 +98,10 @@ base::Result<void> Tls::verify_again(const SSL* ssl) const {
   ERR_clear_error();
   if (good) return {};
   return base::fail(refusal_of(error), "verify again", error);
+}
+
+std::int64_t Tls::holds_until(std::int64_t now_s) const {
+  return gate::holds_until(context_, now_s);
 }
 
 StrangerReason handshake_failure(const SSL* ssl) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "protocol/gate/config.h"
 #include "protocol/gate/strangers.h"
@@ -23,6 +24,10 @@ using SslPtr = std::unique_ptr<SSL, SslFree>;
 // 8446). Immutable once loaded; thread-safe.
 class Tls {
  public:
+  // What a client's certificates may come to together: whoever connects may send some, and each
+  // is parsed and tried before anybody knows whose it is. Five of RSA 4096 are 8 KiB.
+  static constexpr long kMaxChainBytes = 16L << 10;
+
   // Throws base::StartupError that names the file.
   [[nodiscard]] static std::shared_ptr<const Tls> load(const Config& config);
   ~Tls();
@@ -35,6 +40,8 @@ class Tls {
   // Whether the certificate that a live connection was opened with would still be taken:
   // kClientRevoked, kCertificateExpired, or kClientUnknown when no issuer vouches for it any more.
   [[nodiscard]] base::Result<void> verify_again(const SSL* ssl) const;
+  // Until when a verification at `now` holds while the files stay the same (trust.h).
+  [[nodiscard]] std::int64_t holds_until(std::int64_t now_s) const;
 
  private:
   explicit Tls(SSL_CTX* context) noexcept : context_(context) {}

@@ -6,9 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "protocol/gate/verified_chains.h"
 #include "vault/base/check.h"
 #include "vault/base/result.h"
 
@@ -27,6 +30,7 @@ using CertificatePtr = std::unique_ptr<X509, CertificateFree>;
 struct Trust {
   bool outside_list = false;
   std::vector<CertificatePtr> vault_cas;
+  std::optional<VerifiedChains> verified;
 
   [[nodiscard]] bool of_vault(const X509_NAME* issuer) const {
     return std::ranges::any_of(vault_cas, [issuer](const CertificatePtr& ca) {
@@ -45,11 +49,30 @@ int trust_index() {
   return index;
 }
 
-const Trust* trust_of(const X509_STORE* store) {
-  return static_cast<const Trust*>(X509_STORE_get_ex_data(store, trust_index()));
+Trust* trust_of(const X509_STORE* store) {
+  return static_cast<Trust*>(X509_STORE_get_ex_data(store, trust_index()));
 }
 
-// X509_V_FLAG_CRL_CHECK is of the store: an outside CA for which no list is configured is excused.
+int verify_or_recall(X509_STORE_CTX* check, void*) {
+  return trust_of(X509_STORE_CTX_get0_store(check))->verified->verify(check, std::time(nullptr));
+}
+
+// When the lists end, the first one first.
+std::vector<std::int64_t> list_ends(const X509_STORE* store) {
+  const STACK_OF(X509_OBJECT)* objects = X509_STORE_get0_objects(store);
+  std::vector<std::int64_t> ends;
+  for (int i = 0; i < sk_X509_OBJECT_num(objects); ++i) {
+    const X509_CRL* list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+    std::tm end{};
+    if (list != nullptr && ASN1_TIME_to_tm(X509_CRL_get0_nextUpdate(list), &end) == 1) {
+      ends.push_back(timegm(&end));
+    }
+  }
+  std::ranges::sort(ends);
+  return ends;
+}
+
+// The checks of lists are of the store: an outside CA for which no list is configured is excused.
 int excuse_missing_list(int good, X509_STORE_CTX* check) {
   if (good == 1 || X509_STORE_CTX_get_error(check) != X509_V_ERR_UNABLE_TO_GET_CRL) return good;
   const Trust* trust = trust_of(X509_STORE_CTX_get0_store(check));
@@ -116,10 +139,16 @@ void load_trust(SSL_CTX* context, const Config& config) {
     add_names(names, "vault_ca", config.vault_ca);
   }
   if (trust->outside_list || !trust->vault_cas.empty()) {
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     X509_STORE_set_verify_cb(store, excuse_missing_list);
   }
+  trust->verified.emplace(list_ends(store));
   CARDVAULT_CHECK(X509_STORE_set_ex_data(store, trust_index(), trust.release()) == 1);
+  SSL_CTX_set_cert_verify_callback(context, verify_or_recall, nullptr);
+}
+
+std::int64_t holds_until(const SSL_CTX* context, std::int64_t now_s) {
+  return trust_of(SSL_CTX_get_cert_store(context))->verified->holds_until(now_s);
 }
 
 bool enrolled_by_vault(const SSL* ssl) {

@@ -5,13 +5,12 @@
 
 #include <array>
 #include <boost/asio/bind_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
 
+#include "protocol/gate/spawn.h"
 #include "vault/base/log.h"
 
 namespace cardvault::gate {
@@ -24,6 +23,7 @@ using boost::system::error_code;
 constexpr unsigned kFlushFrames = 8;                        // measured: PERFORMANCE.md
 constexpr std::size_t kMaxBacklog = std::size_t{32} << 20;  // bytes that the vault doesn't take
 constexpr std::uint32_t kHelloTimeout_s = 5;
+constexpr std::uint64_t kNobody = 0;  // waits: Pending gives out no such id
 
 core::Answer failure(Code code) { return core::Failure{code, 0}; }
 
@@ -41,6 +41,9 @@ bool may_carry_secret(const core::Answer& answer) {
 
 struct VaultLink::Connection {
   Connection(asio::io_context& io, int descriptor) : fd(io, descriptor) {}
+  // Its reader sees the end, and leaves.
+  void end() { ::shutdown(fd.native_handle(), SHUT_RDWR); }
+
   Descriptor fd;
   wire::FrameReader reader;
   bool greeted = false;  // its Hello was good
@@ -58,13 +61,14 @@ VaultLink::~VaultLink() = default;
 
 void VaultLink::stop() {
   error_code ignored;
-  listener_.close(ignored);
+  static_cast<void>(listener_.close(ignored));
   pause_.cancel();
+  for (const auto& connection : ungreeted_) connection->end();
   const std::scoped_lock lock(mutex_);
-  if (current_) ::shutdown(current_->fd.native_handle(), SHUT_RDWR);
+  if (current_) current_->end();
 }
 
-void VaultLink::start() { asio::co_spawn(io_, accept_all(this), asio::detached); }
+void VaultLink::start() { spawn_vital(io_, accept_all(this)); }
 
 bool VaultLink::fit(int fd) const {
   ucred peer{};
@@ -95,8 +99,9 @@ Awaitable<void> VaultLink::accept_all(VaultLink* self) {
       continue;
     }
     auto connection = std::make_shared<Connection>(self->io_, fd);
-    connection->hello_deadline = self->now_ + kHelloTimeout_s;
-    asio::co_spawn(self->io_, serve(self, std::move(connection)), asio::detached);
+    connection->hello_deadline = self->now_ + kHelloTimeout_s + 1;
+    self->ungreeted_.push_back(connection);
+    spawn_vital(self->io_, serve(self, std::move(connection)));
   }
 }
 
@@ -119,6 +124,7 @@ Awaitable<void> VaultLink::serve(VaultLink* self, std::shared_ptr<Connection> co
       good = n < 0 && (errno == EAGAIN || errno == EINTR);
     }
   }
+  std::erase(self->ungreeted_, connection);
   self->drop(connection);
 }
 
@@ -168,7 +174,7 @@ void VaultLink::adopt(const std::shared_ptr<Connection>& connection) {
   std::vector<Pending::Done> waiting;
   {
     const std::scoped_lock lock(mutex_);
-    if (current_) ::shutdown(current_->fd.native_handle(), SHUT_RDWR);
+    if (current_) current_->end();
     current_ = connection;
     waiting = pending_.all();
     base::wipe(out_.data(), out_.size());
@@ -178,6 +184,7 @@ void VaultLink::adopt(const std::shared_ptr<Connection>& connection) {
     wait_posted_ = false;
   }
   connection->greeted = true;
+  std::erase(ungreeted_, connection);
   up_ = true;
   metrics_.link_up();
   base::log(Level::kNotice, "vault connected", {{"gate", options_.gate}});
@@ -204,6 +211,9 @@ void VaultLink::drop(const std::shared_ptr<Connection>& connection) {
 
 void VaultLink::tick() {
   const std::uint32_t now = ++now_;
+  for (const auto& connection : ungreeted_) {
+    if (connection->hello_deadline <= now) connection->end();
+  }
   std::vector<Pending::Done> late;
   {
     const std::scoped_lock lock(mutex_);
@@ -219,14 +229,23 @@ void VaultLink::tick() {
 base::Result<void> VaultLink::submit(const core::Caller& caller, const core::Request& request,
                                      Pending::Done& done, std::uint32_t timeout_s) {
   const std::scoped_lock lock(mutex_);
-  if (!current_) return base::fail(Code::kVaultUnavailable, "link down");
-  if (out_.size() - sent_ > kMaxBacklog) return base::fail(Code::kOverloaded, "link backlog");
+  if (auto checked = check_locked(); !checked) return checked;
   const auto id = pending_.add(done, now_ + timeout_s + 1);
   if (!id) return base::fail(Code::kOverloaded, "link pending");
-  if (!wire::encode(out_, *id, caller, request)) {
-    done = pending_.take(*id);
-    return base::fail(Code::kPayloadTooLarge, "link frame");
-  }
+  if (queue_locked(*id, caller, request)) return {};
+  done = pending_.take(*id);
+  return base::fail(Code::kPayloadTooLarge, "link frame");
+}
+
+base::Result<void> VaultLink::check_locked() const {
+  if (!current_) return base::fail(Code::kVaultUnavailable, "link down");
+  if (out_.size() - sent_ > kMaxBacklog) return base::fail(Code::kOverloaded, "link backlog");
+  return {};
+}
+
+bool VaultLink::queue_locked(std::uint64_t id, const core::Caller& caller,
+                             const core::Request& request) {
+  if (!wire::encode(out_, id, caller, request)) return false;
   if (++frames_ >= kFlushFrames) {
     flush_locked();
   } else if (!flush_posted_) {
@@ -237,7 +256,7 @@ base::Result<void> VaultLink::submit(const core::Caller& caller, const core::Req
       flush_locked();
     });
   }
-  return {};
+  return true;
 }
 
 void VaultLink::flush_locked() {
@@ -276,9 +295,9 @@ void VaultLink::flush_when_writable(std::shared_ptr<Connection> connection) {
   });
 }
 
-Awaitable<core::Answer> VaultLink::call(const core::Caller& caller, const core::Request& request,
+Awaitable<core::Answer> VaultLink::call(const core::Caller& caller, core::Request request,
                                         std::uint32_t timeout_s) {
-  auto start = [this, &caller, &request, timeout_s](auto handler) {
+  auto start = [this, &caller, request = std::move(request), timeout_s](auto handler) mutable {
     const auto executor = asio::get_associated_executor(handler);
     Pending::Done done = [executor, handler = std::move(handler)](core::Answer answer) mutable {
       asio::dispatch(executor,
@@ -292,13 +311,14 @@ Awaitable<core::Answer> VaultLink::call(const core::Caller& caller, const core::
         done(failure(code));
       });
     }
+    request = core::ReadyCheck{};  // this lambda lives until the answer is there
   };
   return asio::async_initiate<decltype(kAwait), void(core::Answer)>(std::move(start), kAwait);
 }
 
-bool VaultLink::tell(const core::Request& request) {
-  Pending::Done nobody = [](const core::Answer&) {};
-  return submit(core::Caller{}, request, nobody, 10).has_value();
+bool VaultLink::tell(const core::Flood& flood) {
+  const std::scoped_lock lock(mutex_);
+  return check_locked() && queue_locked(kNobody, core::Caller{}, flood);
 }
 
 }  // namespace cardvault::gate

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "protocol/gate/asio_types.h"
 #include "protocol/gate/metrics.h"
@@ -31,19 +32,21 @@ class VaultLink {
   VaultLink& operator=(const VaultLink&) = delete;
 
   void start();
-  // Takes no further vault and lets go of the one there is.
+  // Takes no further vault and lets go of the one there is, and of those that have yet to say
+  // Hello.
   void stop();
-  // Once a second: requests that wait for longer than their time are answered kVaultUnavailable; an
-  // answer that comes later is dropped and wiped.
+  // Once a second: who has not said Hello in time is let go, and requests that wait for longer than
+  // their time are answered kVaultUnavailable; an answer that comes later is dropped and wiped.
   void tick();
 
   [[nodiscard]] bool up() const noexcept { return up_.load(std::memory_order_relaxed); }
-  // Sends the request and waits for its answer, at most `timeout_s`. Failures of the link itself:
+  // Sends the request and waits for its answer, at most `timeout_s`; the request itself is gone
+  // once it is on its way. Failures of the link itself:
   // kVaultUnavailable, kOverloaded (too many requests or bytes wait), kPayloadTooLarge.
-  [[nodiscard]] Awaitable<core::Answer> call(const core::Caller& caller,
-                                             const core::Request& request, std::uint32_t timeout_s);
-  // Sends a request whose answer nobody needs; false when it can't be sent now.
-  bool tell(const core::Request& request);
+  [[nodiscard]] Awaitable<core::Answer> call(const core::Caller& caller, core::Request request,
+                                             std::uint32_t timeout_s);
+  // Sends what the vault never answers; false when it can't be sent now.
+  [[nodiscard]] bool tell(const core::Flood& flood);
 
  private:
   struct Connection;
@@ -55,9 +58,14 @@ class VaultLink {
   void adopt(const std::shared_ptr<Connection>& connection);
   void drop(const std::shared_ptr<Connection>& connection);
 
-  // Queues a frame, to be flushed with the eighth or when the thread has nothing else to do.
   [[nodiscard]] base::Result<void> submit(const core::Caller& caller, const core::Request& request,
                                           Pending::Done& done, std::uint32_t timeout_s);
+  // Whether a frame may be queued: kVaultUnavailable, kOverloaded.
+  [[nodiscard]] base::Result<void> check_locked() const;
+  // Queues a frame, to be flushed with the eighth or when the thread has nothing else to do. False
+  // when it would be too long.
+  [[nodiscard]] bool queue_locked(std::uint64_t id, const core::Caller& caller,
+                                  const core::Request& request);
   void flush_locked();
   void flush_when_writable(std::shared_ptr<Connection> connection);
 
@@ -67,7 +75,8 @@ class VaultLink {
   Descriptor listener_;
   Timer pause_;
   std::atomic<bool> up_ = false;
-  std::atomic<std::uint32_t> now_ = 0;  // ticks
+  std::atomic<std::uint32_t> now_ = 0;                  // ticks
+  std::vector<std::shared_ptr<Connection>> ungreeted_;  // of `io`'s thread
 
   std::mutex mutex_;  // guards what follows
   std::shared_ptr<Connection> current_;

@@ -17,7 +17,7 @@ struct PutAnswer {
   void operator()(const core::Failure& a) const {
     out.u8(static_cast<std::uint8_t>(a.code));
     out.number(a.retry_after_s);
-    out.number(static_cast<std::uint32_t>(a.attempts_left));
+    out.i32(a.attempts_left);
   }
   void operator()(const core::CardView& a) const {
     for (const auto* text :
@@ -97,14 +97,21 @@ template <class Bytes>
 void put_answer(Writer<Bytes> out, const core::Answer& answer) {
   out.u8(static_cast<std::uint8_t>(answer.index()));
   std::visit(PutAnswer<Bytes>{out}, answer);
+  if (const auto* refused = std::get_if<core::Failure>(&answer)) out.i32(refused->item);
 }
 
 core::Failure get_failure(Reader& in) {
   core::Failure a;
   a.code = static_cast<base::Code>(in.u8_below(static_cast<unsigned>(base::kLastCode) + 1));
   a.retry_after_s = in.number<std::uint32_t>();
-  a.attempts_left = static_cast<std::int32_t>(in.number<std::uint32_t>());
-  if (a.attempts_left < -1) in.spoil();
+  a.attempts_left = in.i32_or_none(std::int64_t{1} << 31);
+  return a;
+}
+
+// Of a whole request, which may be a batch.
+core::Failure get_refusal(Reader& in) {
+  core::Failure a = get_failure(in);
+  a.item = in.i32_or_none(core::kMaxBatch);
   return a;
 }
 
@@ -217,7 +224,7 @@ core::Answer get_audit_piece(Reader& in) {
 core::Answer get_answer(Reader& in) {
   switch (in.u8_below(std::variant_size_v<core::Answer>)) {
     case 0:
-      return get_failure(in);
+      return get_refusal(in);
     case 1:
       return get_items<core::TokenizeAnswer>(in, get_tokenized);
     case 2:

@@ -29,6 +29,7 @@ class Writer {
   }
   void u8(std::uint8_t value) { out_.push_back(value); }
   void flag(bool value) { out_.push_back(value ? 1 : 0); }
+  void i32(std::int32_t value) { number(static_cast<std::uint32_t>(value)); }
   void i64(std::int64_t value) { number(static_cast<std::uint64_t>(value)); }
   // A count, or a text of at most 65,535 bytes: callers bound what they send.
   void count(std::size_t n) {
@@ -76,6 +77,13 @@ class Reader {
     spoil();
     return 0;
   }
+  // -1, which stands for none, or a number that must be less than `end`.
+  std::int32_t i32_or_none(std::int64_t end) noexcept {
+    const auto value = static_cast<std::int32_t>(number<std::uint32_t>());
+    if (value >= -1 && value < end) return value;
+    spoil();
+    return -1;
+  }
   // How many elements follow, each of at least `least` bytes: a count that the rest of the payload
   // can't hold is refused before anything is allocated for it.
   std::size_t count(std::size_t least, std::size_t most = 0xffff) noexcept {
@@ -84,7 +92,13 @@ class Reader {
     spoil();
     return 0;
   }
-  std::string_view text() noexcept { return base::as_text(take(number<std::uint16_t>())); }
+  // At most `most` bytes.
+  std::string_view text(std::size_t most = 0xffff) noexcept {
+    const std::size_t n = number<std::uint16_t>();
+    if (n <= most) return base::as_text(take(n));
+    spoil();
+    return {};
+  }
   std::string_view long_text() noexcept { return base::as_text(take(number<std::uint32_t>())); }
   std::span<const std::uint8_t> raw(std::size_t n) noexcept { return take(n); }
 

@@ -25,6 +25,7 @@ struct Hello {
 struct GateRequest {
   core::Caller caller;  // empty for ReadyCheck and Flood
   core::Request request;
+  std::size_t bytes = 0;  // of its payload
 };
 
 // An administrative act: a verb ("client.add"), its arguments, and bytes for bulk (a chunk of a BIN

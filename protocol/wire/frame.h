@@ -16,7 +16,7 @@
 namespace cardvault::wire {
 
 inline constexpr std::size_t kMaxFrame = std::size_t{1} << 20;
-inline constexpr std::uint32_t kProtocolVersion = 3;
+inline constexpr std::uint32_t kProtocolVersion = 4;
 
 enum class FrameType : std::uint8_t {
   kHello = 1,         // both sides, first: u32 version, text name

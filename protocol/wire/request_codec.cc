@@ -9,6 +9,12 @@ namespace {
 
 using Out = Writer<base::SecretBuffer>;
 
+constexpr std::size_t kMaxSans = 32;
+constexpr std::size_t kMaxSanBytes = 260;
+constexpr std::size_t kMaxText = 1024;  // but for what stands in a path
+
+std::string_view short_text(Reader& in) { return in.text(kMaxText); }
+
 void put(Out& out, const core::Caller& caller) {
   out.raw(caller.spki_sha256);
   out.count(caller.sans.size());
@@ -21,10 +27,10 @@ core::Caller get_caller(Reader& in) {
   core::Caller caller;
   const auto spki = in.raw(caller.spki_sha256.size());
   std::copy(spki.begin(), spki.end(), caller.spki_sha256.begin());
-  caller.sans.resize(in.count(2));
-  for (std::string& san : caller.sans) san = in.text();
-  caller.source = in.text();
-  caller.serial = in.text();
+  caller.sans.resize(in.count(2, kMaxSans));
+  for (std::string& san : caller.sans) san = in.text(kMaxSanBytes);
+  caller.source = short_text(in);
+  caller.serial = short_text(in);
   return caller;
 }
 
@@ -40,8 +46,8 @@ std::optional<core::PaymentContext> get_context(Reader& in) {
   if (!in.flag()) return std::nullopt;
   core::PaymentContext context;
   context.amount = in.number<std::uint64_t>();
-  context.currency = in.text();
-  context.payee = in.text();
+  context.currency = short_text(in);
+  context.payee = short_text(in);
   return context;
 }
 
@@ -92,6 +98,7 @@ struct PutRequest {
   void operator()(const core::Refused& r) const {
     out.u8(static_cast<std::uint8_t>(r.code));
     out.text(r.operation);
+    out.i32(r.item);
   }
   void operator()(const core::Flood& r) const {
     out.text(r.source);
@@ -141,18 +148,18 @@ struct PutRequest {
 core::Tokenize get_tokenize(Reader& in) {
   core::Tokenize r;
   r.batch = in.flag();
-  r.idempotency_key = in.text();
+  r.idempotency_key = short_text(in);
   r.items.resize(in.count(13, core::kMaxBatch));
   for (core::TokenizeItem& item : r.items) {
-    item.pan = base::SecretText(in.text());
-    item.expiry = in.text();
-    item.customer = base::SecretText(in.text());
+    item.pan = base::SecretText(short_text(in));
+    item.expiry = short_text(in);
+    item.customer = base::SecretText(short_text(in));
     item.format = static_cast<core::TokenFormat>(in.u8_below(2));
     item.ttl_s = in.number<std::uint32_t>();
-    item.metadata.resize(in.count(4));
+    item.metadata.resize(in.count(4, core::kMaxMetadataEntries + 1));
     for (auto& [key, value] : item.metadata) {
-      key = in.text();
-      value = in.text();
+      key = short_text(in);
+      value = short_text(in);
     }
   }
   if (r.batch ? r.items.empty() : r.items.size() != 1) in.spoil();
@@ -165,10 +172,10 @@ core::Detokenize get_detokenize(Reader& in) {
   r.items.resize(in.count(8, core::kMaxBatch));
   std::size_t sealed = 0;
   for (core::DetokenizeItem& item : r.items) {
-    item.token = in.text();
-    item.purpose = in.text();
+    item.token = short_text(in);
+    item.purpose = short_text(in);
     item.mask = in.flag();
-    item.recipient = in.text();
+    item.recipient = short_text(in);
     item.context = get_context(in);
     if (item.recipient.empty() ? item.context.has_value() : item.mask) in.spoil();
     if (!item.recipient.empty()) ++sealed;
@@ -180,8 +187,8 @@ core::Detokenize get_detokenize(Reader& in) {
 
 core::CardsSearch get_search(Reader& in) {
   core::CardsSearch r;
-  r.customer = base::SecretText(in.text());
-  r.after = in.text();
+  r.customer = base::SecretText(short_text(in));
+  r.after = short_text(in);
   return r;
 }
 
@@ -195,52 +202,53 @@ core::TokenFreeze get_freeze(Reader& in) {
 core::Refused get_refused(Reader& in) {
   core::Refused r;
   r.code = static_cast<base::Code>(in.u8_below(static_cast<unsigned>(base::kLastCode) + 1));
-  r.operation = in.text();
+  r.operation = short_text(in);
+  r.item = in.i32_or_none(core::kMaxBatch);
   return r;
 }
 
 core::Flood get_flood(Reader& in) {
   core::Flood r;
-  r.source = in.text();
-  r.reason = in.text();
+  r.source = short_text(in);
+  r.reason = short_text(in);
   r.count = in.number<std::uint64_t>();
   return r;
 }
 
 core::OtpSeal get_otp_seal(Reader& in) {
   core::OtpSeal r;
-  r.subject = base::SecretText(in.text());
-  r.purpose = in.text();
+  r.subject = base::SecretText(short_text(in));
+  r.purpose = short_text(in);
   r.context = get_context(in);
-  r.recipient = in.text();
+  r.recipient = short_text(in);
   r.clear = in.flag();
   r.ttl_s = in.number<std::uint32_t>();
   r.digits = in.u8();
-  r.idempotency_key = in.text();
+  r.idempotency_key = short_text(in);
   if (r.clear != r.recipient.empty()) in.spoil();  // exactly one of them
   return r;
 }
 
 core::OtpVerify get_otp_verify(Reader& in) {
   core::OtpVerify r;
-  r.subject = base::SecretText(in.text());
-  r.purpose = in.text();
+  r.subject = base::SecretText(short_text(in));
+  r.purpose = short_text(in);
   r.context = get_context(in);
-  r.code = base::SecretText(in.text());
+  r.code = base::SecretText(short_text(in));
   return r;
 }
 
 core::OtpCancel get_otp_cancel(Reader& in) {
   core::OtpCancel r;
-  r.subject = base::SecretText(in.text());
-  r.purpose = in.text();
+  r.subject = base::SecretText(short_text(in));
+  r.purpose = short_text(in);
   return r;
 }
 
 template <class SecretRequest>
 SecretRequest get_subject(Reader& in) {
   SecretRequest r;
-  r.subject = base::SecretText(in.text());
+  r.subject = base::SecretText(short_text(in));
   r.kind = static_cast<core::SecretKind>(in.u8_below(2));
   return r;
 }
@@ -248,7 +256,7 @@ SecretRequest get_subject(Reader& in) {
 template <class WithSecret>
 WithSecret get_with_secret(Reader& in) {
   auto r = get_subject<WithSecret>(in);
-  r.secret = base::SecretText(in.text());
+  r.secret = base::SecretText(short_text(in));
   return r;
 }
 
@@ -323,7 +331,7 @@ bool encode(base::SecretBuffer& out, std::uint64_t id, const core::Caller& calle
 
 base::Result<GateRequest> decode_request(std::span<const std::uint8_t> payload) {
   Reader in(payload);
-  GateRequest result{get_caller(in), get_request(in)};
+  GateRequest result{get_caller(in), get_request(in), payload.size()};
   if (!in.complete()) return base::fail(base::Code::kInvalidArgument, "decode request");
   return result;
 }

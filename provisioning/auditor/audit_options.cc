@@ -1,12 +1,16 @@
 #include "provisioning/auditor/audit_options.h"
 
+#include <algorithm>
 #include <memory>
+#include <string_view>
 
 #include "provisioning/auditor/mirror.h"
 #include "provisioning/auditor/month.h"
 #include "provisioning/auditor/prove.h"
+#include "provisioning/auditor/remote_log.h"
 #include "provisioning/auditor/verify.h"
 #include "vault/audit/proven_log.h"
+#include "vault/core/pan.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -34,6 +38,26 @@ void add_custodians(CLI::App& command, std::vector<std::string>& registers) {
       ->take_all();
 }
 
+void refuse_card_numbers(std::span<const char* const> words) {
+  for (std::string_view word : words) {
+    if (word.starts_with('-')) word.remove_prefix(std::min(word.find('='), word.size() - 1) + 1);
+    const auto pan = core::Pan::parse(word);
+    if (!pan || !pan->luhn_valid()) continue;
+    throw base::StartupError(
+        "a card number must not stand on a command line, where every account of this machine and "
+        "the shell's history can read it: where the vault is, give it to `cardvault audit find "
+        "--pan-stdin` as a line of stdin; elsewhere look for the card's --fingerprint");
+  }
+}
+
+int tell_of_line(const CLI::App& app, const CLI::ParseError& problem, std::ostream& out,
+                 std::ostream& err) {
+  if (!core::contains_pan(problem.what())) return app.exit(problem, out, err);
+  err << "There is a card number on the command line, where every account of this machine and the "
+         "shell's history can read it: it is not used\n";
+  return problem.get_exit_code();
+}
+
 // Whatever keeps it from checking ends in the exit code that says so.
 Command guarded(Command command) {
   return [command = std::move(command)](const Terminal& terminal) {
@@ -42,6 +66,9 @@ Command guarded(Command command) {
     } catch (const audit::NotProven& problem) {
       terminal.err << "cardvault-audit: NOT VERIFIED: " << problem.what() << '\n';
       return kNotVerified;
+    } catch (const Unreachable& problem) {
+      terminal.err << "cardvault-audit: " << problem.what() << '\n';
+      return kUnreachable;
     } catch (const base::StartupError& problem) {
       terminal.err << "cardvault-audit: " << problem.what() << '\n';
       return kCouldNotCheck;
@@ -61,7 +88,8 @@ void add_mirror(CLI::App& parent, const std::string& program,
           "  The same with --follow keeps on, looking every ten seconds.\n"
           "An alarm (exit code 1) means that what is served is not the log that was copied "
           "before:\n"
-          "it is told to the system's log too, and both checkpoints are kept in DIR/alarm/.\n");
+          "it is told to the system's log too, and both checkpoints are kept in DIR/alarm/. Exit "
+          "code 3: no vault answers now.\n");
   const auto options = std::make_shared<MirrorOptions>();
   command.add_option("URL", options->url, "the auditors' gate, https://HOST:PORT")->required();
   command.add_option("DIR", options->folder, "the copy; made when it is not there")->required();

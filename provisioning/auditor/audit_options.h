@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
 
 #include "provisioning/auditor/find.h"
 #include "provisioning/auditor/report.h"
@@ -21,6 +22,15 @@ void add_custodians(CLI::App& command, std::vector<std::string>& registers);
 // The command with its exceptions as messages and exit codes.
 [[nodiscard]] Command guarded(Command command);
 
+// Throws StartupError when a word of a command line is a card number, alone or as an option's
+// value. To be asked before the words are parsed: what a parser doesn't take it repeats.
+void refuse_card_numbers(std::span<const char* const> words);
+
+// What the parser says of a line that it doesn't take, or of --help, and its exit code; of a line
+// that holds a card number, in whatever word, nothing that repeats it.
+int tell_of_line(const CLI::App& app, const CLI::ParseError& problem, std::ostream& out,
+                 std::ostream& err);
+
 // Adds `verify`, `prove`, `month` and `mirror`; when one of them is parsed, `chosen` gets it.
 // `program` is how the examples call it.
 void add_commands(CLI::App& parent, const std::string& program,
@@ -34,7 +44,8 @@ void add_find_options(CLI::App& command, FindOptions& options);
 // `report`, likewise.
 void add_report(CLI::App& parent, const std::string& program,
                 const std::function<void(Command)>& chosen);
-void add_report_options(CLI::App& command, ReportOptions& options);
+// `output` says what is written.
+void add_report_options(CLI::App& command, ReportOptions& options, const std::string& output);
 
 // `verify` of an evidence archive, below `evidence`.
 void add_evidence_verify(CLI::App& evidence, const std::string& program,

@@ -6,6 +6,7 @@
 #include "provisioning/auditor/custodians_word.h"
 #include "provisioning/auditor/published_log.h"
 #include "vault/audit/event_codec.h"
+#include "vault/audit/proven_log.h"
 #include "vault/audit/verify.h"
 #include "vault/custody/digest.h"
 
@@ -73,6 +74,7 @@ std::string continues_what(const audit::ReadFile& read, std::uint64_t size) {
 }
 
 int verify_before(const audit::ReadFile& read, std::uint64_t size, const BeforeOptions& options,
+                  const std::vector<std::string>& also, unsigned threads,
                   const Terminal& terminal) {
   audit::ReadFile files = read;
   std::vector<std::unique_ptr<PublishedLog>> opened;
@@ -83,37 +85,39 @@ int verify_before(const audit::ReadFile& read, std::uint64_t size, const BeforeO
                           "the log after it does not begin with log.continues: "
                           "no restore joins them");
     }
-    opened.push_back(std::make_unique<PublishedLog>(folder));
+    opened.push_back(std::make_unique<PublishedLog>(folder, also));
     const PublishedLog& before = *opened.back();
     const audit::VerifierKey key = key_of(first->log, options.keys, before);
-    const auto last = audit::open_checkpoint(first->note, key);
-    if (last.trust != audit::Trust::kGood) {
+    const audit::QuorumJudge judge = trust_custodians(options.custodians);
+    audit::Checkpoint last;
+    try {
+      last = before.opened(first->note, key, judge);
+    } catch (const audit::NotProven& problem) {
       return not_verified(terminal, first->log,
-                          "the checkpoint that the next log begins with is not signed by its key");
+                          std::string("what the next log begins with: ") + problem.what());
     }
-    const auto report =
-        audit::verify_log(before.files(), key, {{"the next log's first record", first->note}},
-                          {options.threads, {}}, trust_custodians(options.custodians));
+    const auto report = audit::verify_log(
+        before.files(), key, {{"the next log's first record", first->note}}, {threads, {}}, judge);
     if (!report.findings.empty()) {
       return not_verified(terminal, first->log, described(report.findings[0]));
     }
     if (!options.custodians.empty()) {
       const std::string fault =
           quorum_fault({first->action, first->approvals, first->time_ms}, "backup.restore",
-                       {{"checkpoint", std::to_string(last.checkpoint.size) + " " +
-                                           custody::hex(last.checkpoint.root)}},
+                       {{"checkpoint", std::to_string(last.size) + " " + custody::hex(last.root)}},
                        options.custodians);
       if (!fault.empty()) return not_verified(terminal, first->log, fault);
     }
     lines_of(terminal) << "verified: " << printable(first->log) << ", " << report.checkpoint.size
-                       << " records, of which the next log knows " << last.checkpoint.size
+                       << " records, of which the next log knows " << last.size
                        << (options.custodians.empty()
                                ? "; the quorum's signatures were not checked (give "
                                  "--custodians)\n"
                                : "; the quorum approved\n");
-    if (report.checkpoint.size > last.checkpoint.size) {
+    for (const auto& next : report.successors) lines_of(terminal) << endorsement(next) << '\n';
+    if (report.checkpoint.size > last.size) {
       lines_of(terminal)
-          << "  " << report.checkpoint.size - last.checkpoint.size
+          << "  " << report.checkpoint.size - last.size
           << " records came after that: what they tell of was not known to the restore\n";
     }
     files = before.files();

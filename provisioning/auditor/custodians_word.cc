@@ -61,6 +61,9 @@ std::string quorum_fault(const ApprovedAct& act, const std::string& verb,
 }
 
 audit::QuorumJudge trust_custodians(const std::vector<std::string>& registers) {
+  for (const std::string& path : registers) {
+    static_cast<void>(custody::parse_custodian_set(path, read_file(path)));
+  }
   return [registers](const audit::Replacement& said, const audit::Checkpoint& last) {
     if (registers.empty()) {
       return std::string(

@@ -23,7 +23,8 @@ struct ApprovedAct {
     const std::vector<std::pair<std::string, std::string>>& arguments,
     const std::vector<std::string>& registers);
 
-// Of the replacement of a lost key of the log (docs/keys.md, "When audit-sign is lost").
+// Of the replacement of a lost key of the log (docs/keys.md, "When audit-sign is lost"). Throws
+// StartupError: no such file, or it is no register.
 [[nodiscard]] audit::QuorumJudge trust_custodians(const std::vector<std::string>& registers);
 
 }  // namespace cardvault::auditor

@@ -44,15 +44,19 @@ void put_column(std::ostream& out, std::string_view value, int width) {
 }
 
 void put_row(std::ostream& out, std::string_view seq, std::string_view time,
-             const core::Event& event) {
+             const core::Event& event, const std::string& details) {
   put_column(out, seq, 10);
   put_column(out, time, 24);
   put_column(out, event.actor, 20);
   put_column(out, event.operation, 14);
   put_column(out, event.outcome, 20);
   put_column(out, event.resource, 30);
-  out << printable(event.customer) << (event.details.empty() ? "" : "  ")
-      << printable(details_text(event)) << '\n';
+  if (details.empty()) {
+    out << printable(event.customer) << '\n';
+  } else {
+    put_column(out, event.customer, 32);
+    out << printable(details) << '\n';
+  }
 }
 
 }  // namespace
@@ -69,7 +73,7 @@ void EventPrinter::head() {
     names.outcome = "OUTCOME";
     names.resource = "RESOURCE";
     names.customer = "CUSTOMER";
-    put_row(out_, "SEQ", "TIME", names);
+    put_row(out_, "SEQ", "TIME", names, "DETAILS");
   }
 }
 
@@ -81,7 +85,7 @@ void EventPrinter::print(std::uint64_t record, std::string_view line, const core
   }
   const std::string time = base::format_time(event.time_ms);
   if (format_ == EventFormat::kTable) {
-    put_row(out_, std::to_string(record), time, event);
+    put_row(out_, std::to_string(record), time, event, details_text(event));
     return;
   }
   out_ << record << ',' << time;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "provisioning/auditor/event_names.h"
+#include "provisioning/auditor/published_log.h"
 #include "vault/base/result.h"
 #include "vault/core/text_form.h"
 
@@ -100,6 +102,17 @@ void EventQuery::check() const {
       throw base::StartupError(
           "--fingerprint takes VERSION:DIGITS, as `cardvault audit pan-fingerprint` prints them");
     }
+  }
+  for (const std::string& one : operations) {
+    if (is_operation(one)) continue;
+    throw base::StartupError(
+        "no event is of the operation '" + printable(one) +
+        "'. Operations, or all that begin alike as key.*: " + auditor::operations());
+  }
+  for (const std::string& one : outcomes) {
+    if (is_outcome(one)) continue;
+    throw base::StartupError("no event ends with '" + printable(one) +
+                             "'. Outcomes, where refused is all but ok: " + auditor::outcomes());
   }
 }
 

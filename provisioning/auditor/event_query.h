@@ -30,7 +30,7 @@ struct EventQuery {
   [[nodiscard]] bool matches(const core::Event& event) const;
   // For each list that is not empty, the terms by which an index finds what it may fit.
   [[nodiscard]] std::vector<std::vector<std::string>> terms() const;
-  // Throws StartupError: a fingerprint, customer or outcome that no event can have.
+  // Throws StartupError: a fingerprint, customer, operation or outcome that no event can have.
   void check() const;
 };
 

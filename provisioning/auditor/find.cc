@@ -23,6 +23,9 @@ EventQuery query_of(const FindOptions& options) {
   query.check();
   if (!options.since.empty()) query.since_ms = parse_utc(options.since);
   if (!options.until.empty()) query.until_ms = parse_utc(options.until);
+  if (query.until_ms <= query.since_ms) {
+    throw base::StartupError("--until has to be after --since");
+  }
   return query;
 }
 

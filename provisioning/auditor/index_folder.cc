@@ -12,25 +12,12 @@
 
 #include "provisioning/auditor/event_query.h"
 #include "vault/audit/tile.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::auditor {
 namespace {
 
 namespace fs = std::filesystem;
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;             // owns a descriptor
-  Descriptor& operator=(const Descriptor&) = delete;  // owns a descriptor
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Fewer bytes at the file's end, and where it can't be read.
 std::string read_at(int fd, std::uint64_t offset, std::size_t size) {
@@ -46,14 +33,8 @@ std::string read_at(int fd, std::uint64_t offset, std::size_t size) {
 }
 
 bool write_new(const std::string& path, std::string_view bytes) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (file.get() < 0) return false;
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(file.get(), bytes.data(), bytes.size());
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
+  const base::Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  return file && base::write_all(file.get(), bytes) == 0;
 }
 
 std::string beside(const std::string& path) {
@@ -71,7 +52,7 @@ std::string state_folder() {
 
 // One that others could have read or written is no key.
 std::optional<audit::IndexKey> read_key(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   struct stat status{};
   if (file.get() < 0 || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       status.st_uid != ::geteuid() || (status.st_mode & 077) != 0) {
@@ -124,7 +105,7 @@ std::optional<audit::BundleSet> IndexFolder::look(
     std::uint64_t number, const audit::Hash& node,
     const std::vector<std::vector<std::string>>& terms) const {
   if (!key_) return std::nullopt;
-  const Descriptor file(::open(path_of(number).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const base::Fd file(::open(path_of(number).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return std::nullopt;
   const auto read = [&file](std::uint64_t offset, std::size_t size) {
     return read_at(file.get(), offset, size);

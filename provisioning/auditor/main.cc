@@ -25,9 +25,14 @@ int main(int argc, char** argv) {
   evidence.require_subcommand(1);
   auditor::add_evidence_verify(evidence, "cardvault-audit evidence", choose);
   try {
+    auditor::refuse_card_numbers({argv, static_cast<std::size_t>(argc)});
     app.parse(argc, argv);
     return chosen(terminal);
   } catch (const CLI::ParseError& problem) {
-    return app.exit(problem) == 0 ? 0 : auditor::kCouldNotCheck;
+    return auditor::tell_of_line(app, problem, std::cout, std::cerr) == 0 ? 0
+                                                                          : auditor::kCouldNotCheck;
+  } catch (const base::StartupError& problem) {
+    std::cerr << "cardvault-audit: " << problem.what() << '\n';
+    return auditor::kCouldNotCheck;
   }
 }

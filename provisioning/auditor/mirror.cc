@@ -6,7 +6,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <vector>
@@ -24,6 +26,11 @@ namespace {
 
 using base::Code;
 using base::StartupError;
+
+// No waiting mends it.
+struct CertificateRefused final : StartupError {
+  using StartupError::StartupError;
+};
 
 // The copy's folder, made, and held so that no second mirror writes to it.
 class CopyFolder {
@@ -90,7 +97,25 @@ int raise(const audit::MirrorReport& report, const MirrorOptions& options, audit
 
 [[noreturn]] void refuse(const base::Error& error, const MirrorOptions& options) {
   const std::string number = std::to_string(error.number);
+  const std::string certificate =
+      options.url + " refuses the certificate " + options.credentials.cert_file + ": ";
   switch (error.code) {
+    case Code::kCertificateExpired:
+      throw CertificateRefused(certificate +
+                               "it has expired. Have the collector's certificate renewed "
+                               "(docs/clients.md), and start this again with the new one");
+    case Code::kClientRevoked:
+      throw CertificateRefused(certificate +
+                               "it is revoked. Have the collector issued another one "
+                               "(docs/clients.md), and start this again with that");
+    case Code::kClientUnknown:
+      throw CertificateRefused(certificate +
+                               "it is of no client that the vault knows. Name the collector's with "
+                               "--cert and --cert-key, or have it registered (docs/clients.md)");
+    case Code::kClientFrozen:
+      throw StartupError(options.url +
+                         " has frozen the client of this certificate: two of the vault's operators "
+                         "can release it");
     case Code::kPermissionDenied:
       throw StartupError(
           options.url + " does not let this certificate read the log: its client needs audit.read");
@@ -105,32 +130,43 @@ int raise(const audit::MirrorReport& report, const MirrorOptions& options, audit
       throw StartupError(options.folder + ": " + error.operation + ": " +
                          std::strerror(static_cast<int>(error.number)));
     default:
-      throw StartupError(options.url + " can't be read now (" + error.operation + ", " + number +
-                         "); the next run goes on where this ended");
+      const std::string text = options.url + " can't be read now (" + error.operation + ", " +
+                               number + "); the next run goes on where this ended";
+      if (passes(error.code)) throw Unreachable(text);
+      throw StartupError(text);
   }
 }
 
-void tell(const audit::MirrorReport& report, const Terminal& terminal) {
-  terminal.out << "verified copy: " << printable(report.checkpoint.origin) << ", "
+// Of the copy a run has read its end alone, which it builds upon, and so says no more.
+void tell(const audit::MirrorReport& report, const MirrorOptions& options,
+          const Terminal& terminal) {
+  terminal.out << "copied and verified: " << printable(report.checkpoint.origin) << ", "
                << report.checkpoint.size << " records (" << report.added << " new), root "
-               << audit::to_base64(report.checkpoint.root) << '\n'
+               << audit::to_base64(report.checkpoint.root)
+               << "; what earlier runs copied is not read again: `cardvault-audit verify "
+               << printable(options.folder) << "` does that\n"
                << std::flush;
 }
 
-int update(const MirrorOptions& options, std::vector<audit::VerifierKey>& keys, RemoteLog& remote,
-           const Terminal& terminal, bool tell_of_nothing_new) {
+// Of this run: whom it believes, the keys that it has learned of with them.
+struct Trust {
+  std::vector<audit::VerifierKey> keys;
+  audit::QuorumJudge judge;
+};
+
+int update(const MirrorOptions& options, Trust& trust, RemoteLog& remote, const Terminal& terminal,
+           bool tell_of_nothing_new) {
   audit::DiskLogFiles files(options.folder);
   base::Result<audit::MirrorReport> report;
   {
     ProgressLine progress(terminal, "mirror", "records");
     report = audit::update_mirror(
-        remote.files(), files, keys,
-        [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); },
-        trust_custodians(options.custodians));
+        remote.files(), files, trust.keys,
+        [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }, trust.judge);
   }
   if (!report) refuse(report.error(), options);
   if (report->alarm) return raise(*report, options, files, terminal);
-  if (report->added != 0 || tell_of_nothing_new) tell(*report, terminal);
+  if (report->added != 0 || tell_of_nothing_new) tell(*report, options, terminal);
   return kVerified;
 }
 
@@ -140,24 +176,46 @@ bool pause(const sigset_t& signals, unsigned seconds) {
   return ::sigtimedwait(&signals, nullptr, &time) > 0;
 }
 
-int follow(const MirrorOptions& options, std::vector<audit::VerifierKey>& keys, RemoteLog& remote,
+// What lasts is told again, ever more rarely.
+class Complaint {
+ public:
+  [[nodiscard]] bool is_due(const std::string& what) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool again = what == last_;
+    if (again && now < next_) return false;
+    pause_ = again ? std::min(2 * pause_, kLongest) : kFirst;
+    next_ = now + pause_;
+    last_ = what;
+    return true;
+  }
+  void end() { last_.clear(); }
+
+ private:
+  static constexpr std::chrono::seconds kFirst{10}, kLongest{3600};
+  std::string last_;
+  std::chrono::seconds pause_{};
+  std::chrono::steady_clock::time_point next_;
+};
+
+int follow(const MirrorOptions& options, Trust& trust, RemoteLog& remote,
            const Terminal& terminal) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGTERM);
-  std::string last_problem;
+  Complaint complaint;
   do {
     try {
-      if (const int code = update(options, keys, remote, terminal, false); code != kVerified) {
+      if (const int code = update(options, trust, remote, terminal, false); code != kVerified) {
         return code;
       }
-      last_problem.clear();
+      complaint.end();
+    } catch (const CertificateRefused&) {
+      throw;
     } catch (const StartupError& problem) {
-      if (last_problem != problem.what()) {
+      if (complaint.is_due(problem.what())) {
         terminal.err << "cardvault-audit: " << problem.what() << '\n' << std::flush;
       }
-      last_problem = problem.what();
     }
     // Only here: a signal during an update ends the process, which the next one makes good.
     ::sigprocmask(SIG_BLOCK, &signals, nullptr);
@@ -171,10 +229,11 @@ int follow(const MirrorOptions& options, std::vector<audit::VerifierKey>& keys, 
 int mirror(const MirrorOptions& options, const Terminal& terminal) {
   ::signal(SIGPIPE, SIG_IGN);
   const CopyFolder folder(options.folder);
-  std::vector<audit::VerifierKey> keys = {PublishedLog(options.folder).key(options.key)};
+  Trust trust{{PublishedLog(options.folder).key(options.key)},
+              trust_custodians(options.custodians)};
   RemoteLog remote(options.url, options.credentials);
-  if (options.follow) return follow(options, keys, remote, terminal);
-  return update(options, keys, remote, terminal, true);
+  if (options.follow) return follow(options, trust, remote, terminal);
+  return update(options, trust, remote, terminal, true);
 }
 
 }  // namespace cardvault::auditor

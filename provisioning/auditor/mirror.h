@@ -21,8 +21,9 @@ struct MirrorOptions {
 
 // Returns the exit code: an alarm is kNotVerified, told to the system's log too, with the evidence
 // in a folder of its own below DIR/alarm. With `follow` it ends with an alarm, or when a signal
-// asks it to, and waits for a vault that can't be reached. Throws StartupError: nothing could be
-// checked.
+// asks it to, and waits for a vault that can't be reached. Throws Unreachable: no vault answers
+// now; any other StartupError: nothing could be checked, and somebody has to see to it; with
+// `follow` too where the vault refuses the certificate.
 [[nodiscard]] int mirror(const MirrorOptions& options, const Terminal& terminal);
 
 }  // namespace cardvault::auditor

@@ -8,6 +8,7 @@
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/proof.h"
 #include "vault/audit/proven_log.h"
+#include "vault/audit/segments.h"
 
 namespace cardvault::auditor {
 
@@ -24,6 +25,31 @@ std::string text_of(const std::string& key) {
   throw StartupError(printable(key) +
                      ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
                      "one, or with a PEM public key of Ed25519 or P-256");
+}
+
+// The log that the closed months in a folder are of; "" where there are none.
+std::string log_of_months(const std::string& folder) {
+  const audit::FolderList files({folder});
+  std::error_code ignored;
+  for (const auto& month : std::filesystem::directory_iterator(folder + "/segment", ignored)) {
+    const auto text = files.read("segment/" + month.path().filename().string() + "/manifest");
+    if (!text || !*text) continue;
+    if (const auto manifest = audit::parse_manifest(**text)) return manifest->log;
+  }
+  return "";
+}
+
+// Logs have files of the same names: months of another one would stand in this one's way.
+std::vector<std::string> of_this_log(const audit::FolderList& own,
+                                     std::vector<std::string> folders) {
+  const auto note = own.read(std::string(audit::kCheckpointPath));
+  const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
+  if (!checkpoint) return folders;
+  std::erase_if(folders, [&](const std::string& folder) {
+    const std::string log = log_of_months(folder);
+    return !log.empty() && log != checkpoint->origin;
+  });
+  return folders;
 }
 
 // That the log has the past that the custodians' quorum knew of.
@@ -47,7 +73,7 @@ void demand_continued(const audit::ReadFile& read, const audit::Checkpoint& now,
 }  // namespace
 
 PublishedLog::PublishedLog(const std::string& folder, const std::vector<std::string>& also)
-    : folder_(folder), own_({folder}), also_(also) {}
+    : folder_(folder), own_({folder}), also_(of_this_log(own_, also)) {}
 
 audit::ReadFile PublishedLog::files() const {
   return [this](const std::string& path) {
@@ -83,13 +109,18 @@ audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
   if (!note || !*note) {
     throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
   }
-  auto opened = audit::open_checkpoint(**note, key);
+  return opened(**note, key, judge);
+}
+
+audit::Checkpoint PublishedLog::opened(const std::string& note, const audit::VerifierKey& key,
+                                       const audit::QuorumJudge& judge) const {
+  auto opened = audit::open_checkpoint(note, key);
   if (opened.trust == audit::Trust::kOtherKey) {
     std::vector<audit::VerifierKey> keys = {key};
     const audit::LogView view(files(), opened.checkpoint.size);
     const auto successors = audit::find_successors(view, key, judge);
     for (const auto& next : successors.keys) keys.push_back(next.key);
-    opened = audit::open_checkpoint(**note, keys);
+    opened = audit::open_checkpoint(note, keys);
     if (opened.trust == audit::Trust::kOtherKey && !successors.refused.empty()) {
       throw audit::NotProven(successors.refused);
     }
@@ -99,6 +130,18 @@ audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
     throw audit::NotProven("the checkpoint is not signed by that key for that log");
   }
   return std::move(opened.checkpoint);
+}
+
+std::string endorsement(const audit::EndorsedKey& next) {
+  std::string text = "key " + printable(next.key.text());
+  if (next.last_known.empty()) {
+    return text + ", endorsed in record " + std::to_string(next.record) + " by the one before";
+  }
+  const auto last = audit::parse_checkpoint_text(next.last_known);
+  return text + ", endorsed in record " + std::to_string(next.record) +
+         " by the custodians' quorum, not by the key before, which was lost: that one vouches for "
+         "the first " +
+         std::to_string(last ? last->size : 0) + " records";
 }
 
 std::string read_file(const std::string& path) {

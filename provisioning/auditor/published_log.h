@@ -17,7 +17,8 @@ namespace cardvault::auditor {
 class PublishedLog {
  public:
   // What is not in `folder` is looked for in those of `also`: files of closed months that were
-  // moved away (docs/audit.md). Throws StartupError: no such folder.
+  // moved away (docs/audit.md). Folders whose months are another log's are left out. Throws
+  // StartupError: no such folder.
   explicit PublishedLog(const std::string& folder, const std::vector<std::string>& also = {});
 
   [[nodiscard]] audit::ReadFile files() const;
@@ -30,12 +31,17 @@ class PublishedLog {
   // as of KeyChain.
   [[nodiscard]] audit::Checkpoint checkpoint(const audit::VerifierKey& key,
                                              const audit::QuorumJudge& judge) const;
+  // The same of a checkpoint (a note) of this log's past that is kept elsewhere. Throws NotProven.
+  [[nodiscard]] audit::Checkpoint opened(const std::string& note, const audit::VerifierKey& key,
+                                         const audit::QuorumJudge& judge) const;
 
  private:
   std::string folder_;
   audit::FolderList own_, also_;
 };
 
+// By whose word a key of the log came after another, as a line.
+[[nodiscard]] std::string endorsement(const audit::EndorsedKey& next);
 // A verifier key's text, or a file that holds it. Throws StartupError.
 [[nodiscard]] audit::VerifierKey parse_key(const std::string& key);
 // A file's bytes. Throws StartupError.

@@ -16,6 +16,8 @@
 #include "provisioning/auditor/utc_time.h"
 #include "vault/audit/event_codec.h"
 #include "vault/audit/proven_log.h"
+#include "vault/base/clock.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -98,6 +100,11 @@ Report make_report(const ReportOptions& options, const Terminal& terminal) {
   made.tally = ReportTally(made.facts.from_ms, made.facts.to_ms);
   if (made.facts.verified.findings.empty()) {
     count(log, made.facts.verified.checkpoint, made.tally, terminal);
+    if (made.tally.events == 0) {
+      terminal.err << "cardvault-audit: no record is in that period: the log's are of "
+                   << base::format_time(made.facts.verified.first_ms) << " to "
+                   << base::format_time(made.facts.verified.last_ms) << '\n';
+    }
   }
   return made;
 }
@@ -122,11 +129,7 @@ void write_file(const std::string& path, std::string_view bytes) {
   const std::string draft = path + ".part";
   const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   int problem = fd < 0 ? errno : 0;
-  while (problem == 0 && !bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n <= 0) problem = n < 0 ? errno : EIO;
-    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
+  if (problem == 0) problem = base::write_all(fd, bytes);
   if (problem == 0 && ::fsync(fd) != 0 && errno != EINVAL) problem = errno;
   if (fd >= 0) ::close(fd);
   if (problem == 0 && std::rename(draft.c_str(), path.c_str()) != 0) problem = errno;

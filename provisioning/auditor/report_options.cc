@@ -5,11 +5,11 @@
 
 namespace cardvault::auditor {
 
-void add_report_options(CLI::App& command, ReportOptions& options) {
+void add_report_options(CLI::App& command, ReportOptions& options, const std::string& output) {
   add_custodians(command, options.custodians);
   command.add_option("--from", options.from, "UTC, as in 2026-12-01 (default: the first event)");
   command.add_option("--to", options.to, "before then (default: the last event)");
-  command.add_option("--output,-o", options.output, "the page, as report.html")->required();
+  command.add_option("--output,-o", options.output, output)->required();
   command.add_option("--lang", options.languages, "en, ru or kk; of several, one page each")
       ->check(CLI::IsMember({"en", "ru", "kk"}))
       ->take_all();
@@ -39,7 +39,7 @@ void add_report(CLI::App& parent, const std::string& program,
   command
       .add_option("--key", reporting->key, "audit.vkey, a PEM public key, or a verifier key's text")
       ->required();
-  add_report_options(command, *reporting);
+  add_report_options(command, *reporting, "the page, as report.html");
   command.callback([chosen, reporting] {
     chosen(guarded([reporting](const Terminal& terminal) { return report(*reporting, terminal); }));
   });

@@ -96,13 +96,9 @@ std::string checkpoint_note(Language language, const ReportFacts& facts) {
 }
 
 std::string tiles(Language language, const ReportTally& tally) {
-  const auto of = [](const NamedCounts& counts, const char* name) {
-    const auto found = counts.all().find(name);
-    return found == counts.all().end() ? 0 : found->second.times;
-  };
   const std::pair<Say, std::uint64_t> shown[] = {{Say::kEvents, tally.events},
-                                                 {Say::kStored, of(tally.done, "tokenize")},
-                                                 {Say::kRevealed, of(tally.done, "detokenize")},
+                                                 {Say::kStored, tally.total(Kind::kStored)},
+                                                 {Say::kRevealed, tally.total(Kind::kRevealed)},
                                                  {Say::kRefused, tally.refused.total()},
                                                  {Say::kLockouts, tally.lockouts.total()},
                                                  {Say::kAlarms, tally.alarms.total()}};
@@ -127,6 +123,7 @@ std::string report_page(Language language, const ReportFacts& facts, const Repor
     html += reveal_section(language, tally, facts.vault);
     html += lockout_section(language, tally);
     html += key_sections(language, tally, facts.vault);
+    html += hsm_section(language, tally);
     html += people_sections(language, tally);
     html += client_sections(language, tally, facts.vault);
   }

@@ -25,6 +25,7 @@ std::vector<Series> series_of(Language language, const ReportTally& tally, bool 
   const std::vector<Shown> shown =
       refusals ? std::vector<Shown>{{Kind::kRefused, "refused", Say::kLegendRefused}}
                : std::vector<Shown>{{Kind::kStored, "stored", Say::kLegendStored},
+                                    {Kind::kRepeated, "repeated", Say::kLegendRepeated},
                                     {Kind::kRevealed, "revealed", Say::kLegendRevealed},
                                     {Kind::kCodes, "codes", Say::kLegendCodes},
                                     {Kind::kOther, "other", Say::kLegendOther}};
@@ -42,6 +43,7 @@ std::vector<Series> series_of(Language language, const ReportTally& tally, bool 
 std::string figures_as_table(Language language, const ReportTally& tally) {
   HtmlTable table(language, {{Say::kBegins, Column::kTime},
                              {Say::kLegendStored, Column::kNumber},
+                             {Say::kLegendRepeated, Column::kNumber},
                              {Say::kLegendRevealed, Column::kNumber},
                              {Say::kLegendCodes, Column::kNumber},
                              {Say::kLegendOther, Column::kNumber},
@@ -86,9 +88,10 @@ std::string acts_table(Language language, const Acts& acts) {
 
 std::string state_text(Language language, const std::string& state) {
   constexpr std::pair<std::string_view, Say> kStates[] = {
-      {"active", Say::kActive},   {"decrypt only", Say::kDecryptOnly},
-      {"retired", Say::kRetired}, {"destroyed", Say::kDestroyed},
-      {"frozen", Say::kFrozen},   {"revoked", Say::kRevoked}};
+      {"active", Say::kActive},     {"decrypt only", Say::kDecryptOnly},
+      {"retired", Say::kRetired},   {"destroyed", Say::kDestroyed},
+      {"frozen", Say::kFrozen},     {"revoked", Say::kRevoked},
+      {"hardware", Say::kHardware}, {"software", Say::kSoftware}};
   const auto found = std::ranges::find(kStates, state, [](const auto& one) { return one.first; });
   return found == std::end(kStates) ? escaped(state) : words(language, found->second);
 }
@@ -215,6 +218,20 @@ std::string key_sections(Language language, const ReportTally& tally,
   }
   return section(say(language, Say::kKeysTitle), table.done()) +
          section(say(language, Say::kKeyActs), acts_table(language, tally.key_acts));
+}
+
+std::string hsm_section(Language language, const ReportTally& tally) {
+  HtmlTable table(language, {{Say::kHsmModel, Column::kText},
+                             {Say::kSerial, Column::kName},
+                             {Say::kFirmware, Column::kText},
+                             {Say::kDevice, Column::kText},
+                             {Say::kFirst, Column::kTime},
+                             {Say::kLast, Column::kTime}});
+  for (const auto& [serial, hsm] : tally.hsms) {
+    table.row().text(hsm.manufacturer + " " + hsm.model).text(serial).text(hsm.firmware);
+    table.html(state_text(language, hsm.device)).time(hsm.first_ms).time(hsm.last_ms);
+  }
+  return section(say(language, Say::kHsmsTitle), table.done());
 }
 
 std::string people_sections(Language language, const ReportTally& tally) {

@@ -19,6 +19,8 @@ namespace cardvault::auditor {
 [[nodiscard]] std::string lockout_section(Language language, const ReportTally& tally);
 [[nodiscard]] std::string key_sections(Language language, const ReportTally& tally,
                                        const std::optional<VaultState>& vault);
+// Which HSMs served, and whether they are secure cryptographic devices (PCI DSS 3.6.1.2).
+[[nodiscard]] std::string hsm_section(Language language, const ReportTally& tally);
 // Custodians, operators, and who looked into the log.
 [[nodiscard]] std::string people_sections(Language language, const ReportTally& tally);
 [[nodiscard]] std::string client_sections(Language language, const ReportTally& tally,

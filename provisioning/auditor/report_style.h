@@ -49,6 +49,7 @@ svg .name,svg .value{font-size:12px;fill:#1b1f24}
 .limit{stroke:#1b1f24;stroke-width:2;stroke-dasharray:3 2}
 .track{fill:#eef1f4}
 .stored{fill:#0072b2}
+.repeated{fill:#8fc7ee}
 .revealed{fill:#e69f00}
 .codes{fill:#009e73}
 .other{fill:#9aa3ab}

@@ -20,20 +20,22 @@ std::int64_t bucket_for(std::int64_t period_ms) {
   return 365 * kDayMs;
 }
 
+std::string detail(const core::Event& event, std::string_view name) {
+  const auto found = std::ranges::find(event.details, name,
+                                       [](const auto& one) { return std::string_view(one.first); });
+  return found == event.details.end() ? "" : found->second;
+}
+
 Kind kind_of(const core::Event& event) {
   if (event.outcome != "ok") return Kind::kRefused;
-  if (event.operation == "tokenize") return Kind::kStored;
+  if (event.operation == "tokenize") {
+    return detail(event, "duplicate") == "true" ? Kind::kRepeated : Kind::kStored;
+  }
   if (event.operation == "detokenize") return Kind::kRevealed;
   if (event.operation.starts_with("otp.") || event.operation.starts_with("secret")) {
     return Kind::kCodes;
   }
   return Kind::kOther;
-}
-
-std::string detail(const core::Event& event, std::string_view name) {
-  const auto found = std::ranges::find(event.details, name,
-                                       [](const auto& one) { return std::string_view(one.first); });
-  return found == event.details.end() ? "" : found->second;
 }
 
 // A flood is one event with a count.
@@ -42,11 +44,6 @@ std::uint64_t times_of(const core::Event& event) {
   std::uint64_t times = 1;
   std::from_chars(text.data(), text.data() + text.size(), times);
   return event.operation == "refused" ? std::max<std::uint64_t>(times, 1) : 1;
-}
-
-bool is_lockout(std::string_view outcome) {
-  return outcome == "locked" || outcome == "subject_blocked" ||
-         outcome == "failure_budget_exhausted";
 }
 
 void keep(Acts& acts, std::uint64_t record, const core::Event& event) {
@@ -95,8 +92,15 @@ ReportTally::ReportTally(std::int64_t from_ms, std::int64_t to_ms)
   buckets.resize(static_cast<std::size_t>((to_ms - from_ms + bucket_ms_ - 1) / bucket_ms_));
 }
 
+std::uint64_t ReportTally::total(Kind kind) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& bucket : buckets) sum += bucket[static_cast<std::size_t>(kind)];
+  return sum;
+}
+
 bool ReportTally::about_lives(std::string_view line) {
-  for (const std::string_view mark : {"\"op\":\"key.", "\"op\":\"client.", "\"client_frozen\""}) {
+  for (const std::string_view mark :
+       {"\"op\":\"key.", "\"op\":\"client.", "\"client_frozen\"", "\"op\":\"hsm.serves\""}) {
     if (line.find(mark) != std::string_view::npos) return true;
   }
   return false;
@@ -116,6 +120,16 @@ void ReportTally::live(const core::Event& event) {
     }
   }
   if (event.outcome != "ok") return;
+  if (op == "hsm.serves") {
+    if (auto* hsm = life_of(hsms, detail(event, "serial"))) {
+      *hsm = {detail(event, "manufacturer"),
+              detail(event, "model"),
+              detail(event, "firmware"),
+              detail(event, "device"),
+              hsm->first_ms == 0 ? event.time_ms : hsm->first_ms,
+              event.time_ms};
+    }
+  }
   if (op == "key.replace") {
     if (auto* lost = life_of(keys, detail(event, "lost"))) {
       lost->state = "destroyed";
@@ -160,7 +174,10 @@ void ReportTally::count(std::uint64_t record, const core::Event& event) {
   } else if (kind == Kind::kRefused) {
     refused.add(event.operation, event.time_ms, times);
     reasons.add(event.outcome, event.time_ms, times);
-    if (is_lockout(event.outcome)) lockouts.add(event.outcome, event.time_ms, times);
+    // Of the wrong try that set it; what was refused while it held is not another lock.
+    if (const std::string lock = detail(event, "lock"); !lock.empty()) {
+      lockouts.add(event.operation + " lock=" + lock, event.time_ms);
+    }
   } else {
     done.add(event.operation, event.time_ms, times);
   }

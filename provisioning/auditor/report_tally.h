@@ -50,6 +50,11 @@ struct KeyLife {
   std::int64_t made_ms = 0, ended_ms = 0;
 };
 
+struct HsmLife {
+  std::string manufacturer, model, firmware, device;  // "hardware", "software"; as of the last time
+  std::int64_t first_ms = 0, last_ms = 0;             // when it began to serve
+};
+
 struct ClientLife {
   std::string permissions, purposes, state;  // "active", "frozen", "revoked"
   std::int64_t since_ms = 0;
@@ -67,17 +72,18 @@ struct Acts {
   std::uint64_t left_out = 0;
 };
 
-enum class Kind : std::uint8_t { kStored, kRevealed, kCodes, kOther, kRefused };
-inline constexpr std::size_t kKinds = 5;
+// kRepeated: a card that was stored before, for the same customer, and so is no new one.
+enum class Kind : std::uint8_t { kStored, kRepeated, kRevealed, kCodes, kOther, kRefused };
+inline constexpr std::size_t kKinds = 6;
 
 // Not thread-safe.
 class ReportTally {
  public:
   static constexpr std::size_t kMostBuckets = 96;
-  static constexpr std::size_t kMostLives = 300;  // keys and clients
+  static constexpr std::size_t kMostLives = 300;  // keys, clients, HSMs
 
-  // Events in [from, to) are counted; what is known of keys and clients comes from those before
-  // too. REQUIRES from < to.
+  // Events in [from, to) are counted; what is known of keys, clients and HSMs comes from those
+  // before too. REQUIRES from < to.
   ReportTally(std::int64_t from_ms, std::int64_t to_ms);
 
   void add(std::uint64_t record, const core::Event& event);
@@ -87,17 +93,20 @@ class ReportTally {
   [[nodiscard]] std::int64_t from_ms() const noexcept { return from_ms_; }
   [[nodiscard]] std::int64_t to_ms() const noexcept { return to_ms_; }
   [[nodiscard]] std::int64_t bucket_ms() const noexcept { return bucket_ms_; }
+  [[nodiscard]] std::uint64_t total(Kind kind) const noexcept;
 
   std::uint64_t events = 0, malformed = 0;
   std::vector<std::array<std::uint64_t, kKinds>> buckets;  // by time, each of bucket_ms
   NamedCounts done, refused;                               // by operation
   NamedCounts reasons;                                     // of refusals
-  NamedCounts lockouts, alarms;
+  NamedCounts lockouts;                                    // "otp.verify lock=scope"
+  NamedCounts alarms;
   NamedCounts operators, readers;  // "operator:alice status"
   std::map<std::string, ClientReveals> reveals;
   std::uint64_t reveals_left_out = 0;
   std::map<std::string, KeyLife> keys;
   std::map<std::string, ClientLife> clients;
+  std::map<std::string, HsmLife> hsms;  // by serial number
   Acts key_acts, custodian_acts, client_acts;
 
  private:

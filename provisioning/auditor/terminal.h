@@ -16,5 +16,6 @@ struct Terminal {
 inline constexpr int kVerified = 0;
 inline constexpr int kNotVerified = 1;
 inline constexpr int kCouldNotCheck = 2;
+inline constexpr int kUnreachable = 3;  // as the tool's: only this passes by itself
 
 }  // namespace cardvault::auditor

@@ -54,18 +54,6 @@ void print_json(const audit::VerifyReport& report, std::ostream& out) {
   out << "]}\n";
 }
 
-std::string endorsement(const audit::EndorsedKey& next) {
-  std::string text = "key " + printable(next.key.text());
-  if (next.last_known.empty()) {
-    return text + ", endorsed in record " + std::to_string(next.record) + " by the one before";
-  }
-  const auto last = audit::parse_checkpoint_text(next.last_known);
-  return text + ", endorsed in record " + std::to_string(next.record) +
-         " by the custodians' quorum, not by the key before, which was lost: that one vouches for "
-         "the first " +
-         std::to_string(last ? last->size : 0) + " records";
-}
-
 void print_text(const audit::VerifyReport& report, const VerifyOptions& options,
                 std::ostream& out) {
   if (!report.findings.empty()) {
@@ -122,7 +110,8 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
                  << ", in the future by this machine's clock: look at the clocks of both\n";
   }
   if (!good || options.before.folders.empty()) return good ? kVerified : kNotVerified;
-  return verify_before(log.files(), report.checkpoint.size, options.before, terminal);
+  return verify_before(log.files(), report.checkpoint.size, options.before, options.also,
+                       options.threads, terminal);
 }
 
 }  // namespace cardvault::auditor

@@ -12,10 +12,10 @@ namespace cardvault::auditor {
 struct VerifyOptions {
   std::string folder;
   std::string key;                   // see PublishedLog::key()
-  std::vector<std::string> also;     // further folders with files of the log
+  std::vector<std::string> also;     // further folders with files of the log, or of those before
   std::vector<std::string> against;  // files: checkpoints kept elsewhere
   unsigned threads = 0;              // 0: one per core
-  BeforeOptions before = {};         // logs that this one continues; threads as above
+  BeforeOptions before = {};         // logs that this one continues
 };
 
 // Returns the exit code. Throws StartupError: nothing could be checked.

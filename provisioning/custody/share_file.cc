@@ -24,13 +24,14 @@ std::string share_file_name(const ShareLabel& label) {
          ".share" + std::to_string(label.index) + "." + hex(label.vault) + ".cardvault-share";
 }
 
-base::Result<std::string> seal_share(const Share& share, const Custodian& custodian) {
+base::Result<std::string> seal_share(const Share& share, const Custodian& custodian,
+                                     const std::string& note) {
   const base::SecretText text = share_in_one_line(share);
   const auto sealed = seal_envelope(custodian.key, base::as_bytes(text.expose()));
   if (!sealed) return std::unexpected(sealed.error());
   const ShareLabel& label = share.label;
-  return std::string(kHead) + "\n" + line("vault", hex(label.vault)) +
-         line("secret", secret_name(label.secret)) +
+  return std::string(kHead) + "\n" + (note.empty() ? "" : line("note", note)) +
+         line("vault", hex(label.vault)) + line("secret", secret_name(label.secret)) +
          line("generation", std::to_string(label.generation)) +
          line("index", std::to_string(label.index)) +
          line("threshold", std::to_string(label.threshold)) +
@@ -41,6 +42,7 @@ base::Result<std::string> seal_share(const Share& share, const Custodian& custod
 ShareFile parse_share_file(const std::string& what, std::string_view text) {
   LineReader reader(what, text, kHead);
   ShareFile out;
+  if (reader.next_is("note")) static_cast<void>(reader.take("note"));
   const auto vault = from_hex(reader.take("vault"));
   if (!vault || vault->size() != out.label.vault.size()) reader.refuse("no vault id");
   std::ranges::copy(*vault, out.label.vault.begin());

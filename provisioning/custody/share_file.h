@@ -20,8 +20,9 @@ struct ShareFile {
 // "so-pin.split1.share2.0123456789abcdef.cardvault-share"
 [[nodiscard]] std::string share_file_name(const ShareLabel& label);
 
-// The file's text. kInternal when OpenSSL fails.
-[[nodiscard]] base::Result<std::string> seal_share(const Share& share, const Custodian& custodian);
+// The file's text; `note` stands in clear in it, where it isn't "". kInternal when OpenSSL fails.
+[[nodiscard]] base::Result<std::string> seal_share(const Share& share, const Custodian& custodian,
+                                                   const std::string& note = "");
 
 // Throws StartupError with `what` and the line.
 [[nodiscard]] ShareFile parse_share_file(const std::string& what, std::string_view text);

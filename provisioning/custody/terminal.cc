@@ -11,6 +11,7 @@
 
 #include "vault/base/ascii.h"
 #include "vault/base/check.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::custody {
 namespace {
@@ -77,11 +78,8 @@ Terminal::~Terminal() {
 }
 
 void Terminal::write_all(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(fd_, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) throw TerminalGone(std::string("the terminal is gone. ") + g_if_gone);
-    text.remove_prefix(static_cast<std::size_t>(n));
+  if (base::write_all(fd_, text) != 0) {
+    throw TerminalGone(std::string("the terminal is gone. ") + g_if_gone);
   }
 }
 

@@ -21,6 +21,11 @@ std::string encode(const WrappedKeys& keys) {
   return out;
 }
 
+std::string encode_with_digest(const WrappedKeys& keys) {
+  const std::string text = encode(keys);
+  return text + line("digest", hex(sha256(text)));
+}
+
 WrappedKeys parse_wrapped_keys(const std::string& what, std::string_view text) {
   LineReader reader(what, text, kHead);
   WrappedKeys out;
@@ -34,6 +39,12 @@ WrappedKeys parse_wrapped_keys(const std::string& what, std::string_view text) {
     if (!bytes) reader.refuse("expected label=… kind=… kcv=… kcv_kind=… bytes=…");
     out.keys.push_back({field(*fields, "label"), field(*fields, "kind"), field(*fields, "kcv"),
                         field(*fields, "kcv_kind"), *bytes});
+  }
+  if (reader.next_is("digest")) {
+    const std::string digest = hex(sha256(text.substr(0, reader.position())));
+    if (reader.take("digest") != digest) {
+      reader.refuse("the file was changed, its digest is another: put it back from its copy");
+    }
   }
   reader.end();
   return out;

@@ -13,6 +13,7 @@ namespace cardvault::custody {
 //   vault: 0123456789abcdef
 //   split: 1                      whose shares rebuild the backup key
 //   key: label=pan-enc/1 kind=AES-256 kcv=… kcv_kind=CMAC bytes=…
+//   digest: <SHA-256 of all before>   once keys were added: no transcript has the digest of those
 struct WrappedKeys {
   std::string vault;
   unsigned split = 0;
@@ -20,7 +21,8 @@ struct WrappedKeys {
 };
 
 [[nodiscard]] std::string encode(const WrappedKeys& keys);
-// Throws StartupError with `what` and the line.
+[[nodiscard]] std::string encode_with_digest(const WrappedKeys& keys);
+// Throws StartupError with `what` and the line, where a digest doesn't hold too.
 [[nodiscard]] WrappedKeys parse_wrapped_keys(const std::string& what, std::string_view text);
 
 }  // namespace cardvault::custody

@@ -119,7 +119,7 @@ class Appliance(VaultMachine):
 
     def probe(self, unit, act, at=""):
         """How it ended: "SYS" when the kernel killed the process, else what the probe said."""
-        text = f"[Service]\nEnvironment=LD_PRELOAD=/opt/probe.so CARDVAULT_PROBE={act} CARDVAULT_PROBE_AT={at}\nRestart=no\n"
+        text = f"[Service]\nEnvironment=LD_PRELOAD=/usr/lib/probe.so CARDVAULT_PROBE={act} CARDVAULT_PROBE_AT={at}\nRestart=no\n"
         self.machine.run("sh", "-c", f"mkdir -p /run/systemd/system/{unit}.d && cat >/run/systemd/system/{unit}.d/probe.conf", input=text)
         since = self.machine.run("date", "+%s.%N").stdout.strip()
         try:
@@ -193,6 +193,23 @@ class Appliance(VaultMachine):
         for path in ("/var/lib/cardvault/token/x", "/etc/cardvault/x", "/var/lib/cardvault/x", "/tmp/x"):
             self.assertIn(self.probe(unit, "write", path), ("Permission denied", "Read-only file system"), path)
         self.assertEqual(self.probe(unit, "write", "/var/lib/cardvault/data/x"), "succeeded")  # the test can fail
+        self.wait_ready()
+
+    def test_of_the_machine_s_sockets_the_daemon_reaches_those_of_its_gates_alone(self):
+        unit = "cardvaultd.service"
+        self.assertEqual(self.probe(unit, "unix", "/run/cardvault/web.sock"), "succeeded")  # the test can fail
+        for path in ("/run/dbus/system_bus_socket", "/run/systemd/journal/stdout", "/run/systemd/private"):
+            self.machine.run("test", "-S", path)
+            self.assertEqual(self.probe(unit, "unix", path), "No such file or directory", path)
+        # The journal for [audit] syslog is there, of datagrams.
+        self.assertEqual(self.probe(unit, "unix", "/dev/log"), "Protocol wrong type for socket")
+        self.wait_ready()
+
+    def test_no_code_comes_out_of_what_the_daemon_may_write(self):
+        unit = "cardvaultd.service"
+        self.assertEqual(self.probe(unit, "load", "/usr/lib/probe.so"), "succeeded")  # as a PKCS#11 module
+        for path in ("/var/lib/cardvault/data/vault.db", "/var/lib/cardvault/audit/checkpoint"):
+            self.assertEqual(self.probe(unit, "load", path), "Operation not permitted", path)
         self.wait_ready()
 
     # ---- it stays up ----

@@ -117,6 +117,11 @@ long attempt(const char* act, const char* where) {
   }
   if (std::strcmp(act, "read") == 0) return ::open(where, O_RDONLY);
   if (std::strcmp(act, "write") == 0) return ::open(where, O_WRONLY | O_CREAT, 0600);
+  if (std::strcmp(act, "load") == 0) {  // as dlopen(3) does
+    void* code =
+        ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, ::open(where, O_RDONLY), 0);
+    return code == MAP_FAILED ? -1 : 0;
+  }
   if (std::strcmp(act, "exec") == 0) return ::execl("/bin/true", "true", nullptr);
   if (std::strcmp(act, "fork") == 0) return ::fork();
   if (std::strcmp(act, "ptrace") == 0) return ::ptrace(PTRACE_ATTACH, 1, nullptr, nullptr);

@@ -61,7 +61,7 @@ class VaultMachine(unittest.TestCase):
             cls.give_certificate(gate, os.path.join(cls.certificates, "gates", gate))
         for name in PORTS:
             shutil.copy(os.path.join(cls.certificates, name + ".pem"), m.path(f"/root/{name}.pem"))
-        shutil.copy(cls.probe_library, m.path("/opt/probe.so"))
+        shutil.copy(cls.probe_library, m.path("/usr/lib/probe.so"))
         for path, source in (("/etc/nftables.conf", "cardvault.nft"), ("/root/bins.csv", None)):
             shutil.copy(os.path.join(SYSTEMD, "examples", source) if source else os.path.join(SYSTEMD, "demo-bins.csv"), m.path(path))
         m.prepare("systemctl", "enable", "nftables.service", "cardvault.target")

@@ -146,8 +146,9 @@ void FakeCrypto::use_suite(core::Suite suite) {
   suite_ = suite;
 }
 
-void FakeCrypto::fail_next(base::Error error, int count) {
+void FakeCrypto::fail_next(base::Error error, int count, int after) {
   const std::lock_guard lock(mutex_);
+  failures_.insert(failures_.end(), static_cast<std::size_t>(after), std::nullopt);
   failures_.insert(failures_.end(), static_cast<std::size_t>(count), error);
 }
 
@@ -164,9 +165,9 @@ std::uint64_t FakeCrypto::calls() const {
 base::Result<void> FakeCrypto::begin() {
   ++calls_;
   if (!failures_.empty()) {
-    const base::Error error = failures_.front();
+    const std::optional<base::Error> error = failures_.front();
     failures_.pop_front();
-    return std::unexpected(error);
+    if (error) return std::unexpected(*error);
   }
   if (down_) return base::fail(Code::kHsmUnavailable, "fake token");
   return {};

@@ -24,8 +24,8 @@ class FakeCrypto final : public core::Crypto {
   void add_key(core::KeyRef key);
   void remove_key(core::KeyRef key);
   void use_suite(core::Suite suite);  // for new encryptions
-  // The next `count` calls fail with this, whatever they are.
-  void fail_next(base::Error error, int count = 1);
+  // The next `count` calls after `after` more fail with this, whatever they are.
+  void fail_next(base::Error error, int count = 1, int after = 0);
   // Down until up again: every call fails with kHsmUnavailable.
   void set_down(bool down);
   // How many calls there have been of all kinds, failed ones included.
@@ -51,7 +51,7 @@ class FakeCrypto final : public core::Crypto {
 
   mutable std::mutex mutex_;
   std::map<core::KeyRef, Key> keys_;
-  std::deque<base::Error> failures_;
+  std::deque<std::optional<base::Error>> failures_;  // of the next calls
   core::Suite suite_ = core::Suite::kAes256Gcm;
   bool down_ = false;
   std::uint64_t calls_ = 0;

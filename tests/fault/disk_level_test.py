@@ -18,7 +18,7 @@ import certificates  # noqa: E402
 
 MIB = 1 << 20
 SIZE = 200  # MiB: the levels begin at 40, 20 and 10
-PATIENCE_S = 15
+PATIENCE_S = 60
 
 
 @unittest.skipUnless(os.geteuid() == 0, "a small disk of its own takes root")

@@ -32,10 +32,12 @@ from traffic import vault_fixture  # noqa: E402
 SEED = int(os.environ.get("CARDVAULT_SEED", "1"))
 WORK = ("C_SignInit", "C_Sign", "C_EncryptInit", "C_Encrypt", "C_DecryptInit", "C_Decrypt",
         "C_GenerateRandom")
-LOGIN = tuple(call for call in hsm_queue.CALLS if call not in WORK)
+LOGIN = tuple(call for call in hsm_queue.DAEMON_CALLS if call not in WORK)
 DEVICE_REMOVED = 0x32
+LOSS = hsm_queue.fault("C_SignInit", hsm_queue.ANSWER, DEVICE_REMOVED)
 PIN_LOCKED = 0xa4
-CALL_TIMEOUT_MS = 1000
+CALL_TIMEOUT_MS = 2000
+SOON_S = 5 if traffic.LONG else 20  # what is promised; beside other tests, what a busy machine adds
 
 
 def codes():
@@ -88,7 +90,7 @@ class HsmFaults(unittest.TestCase):
             self.vault.wait_ready(gate)
         return time.monotonic() - began
 
-    def wait_for(self, what, seconds=20):
+    def wait_for(self, what, seconds=60):
         end = time.monotonic() + seconds
         while not what():
             self.assertLess(time.monotonic(), end, self.vault.log_tail())
@@ -107,6 +109,9 @@ class HsmFaults(unittest.TestCase):
         return (sum(e["op"] == "alarm" and e["outcome"] == "hsm_unavailable" for e in log),
                 sum(e["op"] == "hsm.recovered" for e in log))
 
+    def recoveries(self):
+        return self.vault.log_tail(1_000_000).count("the HSM answers again")
+
     def load(self):
         return traffic.Traffic(self.vault, self.ledger, allowed=("hsm_unavailable",))
 
@@ -115,12 +120,12 @@ class HsmFaults(unittest.TestCase):
         cases, expected, times = self.sample(WORK, 8) + [("C_Sign", 0xb3)], 0, []
         with self.load() as load:
             for call, rv in cases:
-                hits = self.queue.hits
+                hits, recoveries = self.queue.hits, self.recoveries()
                 self.queue.add(call, hsm_queue.ANSWER, rv)
                 self.wait_for(lambda hits=hits: self.queue.hits > hits)
                 if rv in LOSSES:
                     expected += 1
-                    self.wait_for(lambda: self.vault.log_tail(5).count("the HSM answers again"))
+                    self.wait_for(lambda recoveries=recoveries: self.recoveries() > recoveries)
                 times.append(self.ready())
         self.settled("one code once in a call at work", len(cases), load, times)
         self.assertEqual([a - b for a, b in zip(self.outages(), before)], [expected, expected])
@@ -134,8 +139,7 @@ class HsmFaults(unittest.TestCase):
         with self.load() as load:
             for call, rv in cases:
                 hits = self.queue.hits
-                self.queue.add("C_SignInit", hsm_queue.ANSWER, DEVICE_REMOVED)
-                self.queue.add(call, hsm_queue.ANSWER, rv)
+                self.queue.add_all(LOSS, hsm_queue.fault(call, hsm_queue.ANSWER, rv))
                 self.wait_for(lambda hits=hits: self.queue.hits == hits + 2)
                 times.append(self.ready())
         self.settled("one code once while logging in again", len(cases), load, times)
@@ -170,9 +174,8 @@ class HsmFaults(unittest.TestCase):
         self.settled("three answers too short in a row", 3, load, [])
 
     def test_a_refused_pin_is_tried_once(self):
-        self.queue.add("C_SignInit", hsm_queue.ANSWER, DEVICE_REMOVED)
-        self.queue.add("C_Login", hsm_queue.ANSWER, PIN_LOCKED, times=hsm_queue.FOREVER)
         logins = self.queue.calls("C_Login")
+        self.queue.add_all(LOSS, hsm_queue.fault("C_Login", hsm_queue.ANSWER, PIN_LOCKED, times=hsm_queue.FOREVER))
         pan, customer = self.ledger.new_card()
         self.vault.request("web", "POST", "/v1/tokenize", {"pan": pan, "customer": customer})
         self.wait_for(lambda: self.state() == "hsm_pin_refused")
@@ -193,10 +196,8 @@ class HsmFaults(unittest.TestCase):
         with traffic.Traffic(self.vault, ledger, allowed=("hsm_unavailable", "vault_unavailable")) as load:
             for name, call in cases:
                 pid = self.vault.daemon_pid
-                if call == "C_Login":
-                    self.queue.add("C_SignInit", hsm_queue.ANSWER, DEVICE_REMOVED)
-                self.queue.add(call, kinds[name])
                 hits = self.queue.hits
+                self.queue.add_all(*[LOSS] * (call == "C_Login"), hsm_queue.fault(call, kinds[name]))
                 self.wait_for(lambda hits=hits: self.queue.hits > hits)
                 began = time.monotonic()
                 self.wait_for(lambda pid=pid: self.vault.daemon_pid != pid)
@@ -219,8 +220,8 @@ class HsmFaults(unittest.TestCase):
             return int(file.read())
 
     def settled(self, what, cases, load, times):
-        self.assertEqual(self.ready() > 5, False)
-        self.assertLess(max(times, default=0), 5)
+        self.assertLess(self.ready(), SOON_S)
+        self.assertLess(max(times, default=0), SOON_S)
         traffic.settle(self.vault, self.ledger)
         traffic.report((f"HSM: {what}, under load", f"{cases} cases, seed {SEED}",
                         f"{len(self.ledger.cards)} acknowledged tokens, none lost or mixed up; "

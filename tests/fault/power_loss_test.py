@@ -124,7 +124,7 @@ class PowerLoss(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def wait_published(self, size):
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while True:
             with open(self.vault.path("audit", "checkpoint"), "rb") as file:
                 if int(file.read().split(b"\n")[1]) >= size:
@@ -142,6 +142,9 @@ class PowerLoss(unittest.TestCase):
         random.seed(SEED)
         with Recorder(self.vault) as recorder:
             time.sleep(LOAD_S)
+            end = time.monotonic() + 60
+            while len(recorder.stored) < 100 and time.monotonic() < end:
+                time.sleep(0.1)
         self.stop_dead()
         steering.record(False)
         self.assertEqual(recorder.wrong, [])

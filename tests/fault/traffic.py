@@ -9,7 +9,6 @@ A connection that is cut is an error, unless Traffic.expect_cut() named the gate
 """
 
 import collections
-import http.client
 import itertools
 import json
 import os
@@ -22,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import vault_fixture  # noqa: E402
+from client_line import Cut, Line  # noqa: E402
 
 LONG = os.environ.get("CARDVAULT_LONG") == "1"
 UNLIMITED = ("limits.rate_per_s=0", "reveal.client_per_hour=0", "reveal.client_per_day=0",
@@ -29,41 +29,6 @@ UNLIMITED = ("limits.rate_per_s=0", "reveal.client_per_hour=0", "reveal.client_p
              # Tests fill disks up to the last byte; disk_level_test.py has what comes before that.
              "disk.warn_mib=0", "disk.refuse_reveals_mib=0", "disk.refuse_writes_mib=0")
 LIVE, DELETED, IN_DOUBT = "live", "deleted", "in doubt"
-
-
-class Cut(Exception):
-    """The connection ended without an answer."""
-
-
-class Line:
-    """One keep-alive connection of one client; not thread-safe."""
-
-    def __init__(self, vault, client, timeout=30):
-        self.vault, self.client, self.timeout = vault, client, timeout
-        self.connection = None
-
-    def send(self, method, path, body=None, headers=()):
-        if self.connection is None:
-            host, port = self.vault.address(vault_fixture.default_gate(self.client))
-            self.connection = http.client.HTTPSConnection(
-                host, port, timeout=self.timeout, context=self.vault.context(self.client))
-        headers = dict(headers)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            body = json.dumps(body).encode()
-        try:
-            self.connection.request(method, path, body=body, headers=headers)
-            response = self.connection.getresponse()
-            answer = vault_fixture.Answer(response.status, response.headers, response.read())
-        except (http.client.HTTPException, OSError) as problem:
-            self.close()
-            raise Cut(f"{self.client} {method} {path}: {problem!r}") from problem
-        return answer
-
-    def close(self):
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
 
 
 class Card:
@@ -144,7 +109,7 @@ class Traffic:
             thread.join()
 
     def expect_cut(self, gate):
-        """Call it before that gate's process is killed."""
+        """Call it before that gate's process is killed, and once more after that."""
         self.kills[gate] += 1
 
     def _run(self, role):

@@ -125,6 +125,7 @@ void guard(CK_FUNCTION_LIST& outer, const CK_FUNCTION_LIST& inner, FaultQueue& q
   GUARD(C_SignInit);
   GUARD(C_Sign);
   GUARD(C_GenerateRandom);
+  GUARD(C_GenerateKey);
 #undef GUARD
 }
 

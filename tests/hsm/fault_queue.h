@@ -11,7 +11,7 @@
 
 namespace cardvault::hsm::testing {
 
-// Every call that the daemon makes, and "*" for any of them.
+// Every call that the daemon makes, then what a ceremony makes besides; and "*" for any of them.
 inline constexpr auto kCalls =
     std::to_array<std::string_view>({"C_Initialize",        "C_Finalize",     "C_GetSlotList",
                                      "C_GetSlotInfo",       "C_GetTokenInfo", "C_GetMechanismInfo",
@@ -20,7 +20,8 @@ inline constexpr auto kCalls =
                                      "C_GetAttributeValue", "C_CopyObject",   "C_DestroyObject",
                                      "C_EncryptInit",       "C_Encrypt",      "C_DecryptInit",
                                      "C_Decrypt",           "C_SignInit",     "C_Sign",
-                                     "C_GenerateRandom"});
+                                     "C_GenerateRandom",    "C_GenerateKey"});
+inline constexpr auto kDaemonCalls = std::span(kCalls).first<kCalls.size() - 1>();
 inline constexpr std::uint32_t kAnyCall = kCalls.size();
 
 enum class FaultKind : std::uint32_t {

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <stdexcept>
 
 namespace cardvault::hsm::testing {
@@ -19,6 +20,19 @@ ClonedToken::ClonedToken(const TestToken& of) {
   if (::dlopen(config.module.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) == nullptr) {
     throw std::runtime_error(::dlerror());
   }
+}
+
+fs::path copy_with_key(const TestToken& of, const std::string& label, const std::string& name) {
+  const fs::path copy = of.token_dir().string() + "." + name;
+  fs::copy(of.token_dir(), copy, fs::copy_options::recursive);
+  const fs::path conf = copy.string() + ".conf";
+  write_file(conf, softhsm_conf_text(copy));
+  const std::string tool = "SOFTHSM2_CONF=" + conf.string() + " pkcs11-tool --module " +
+                           kSoftHsmModule + " --token-label cardvault --login --pin \"$(cat " +
+                           of.pin_file().string() + ")\" --keygen --key-type AES:32 --label " +
+                           label + " --sensitive --usage-decrypt >/dev/null 2>&1";
+  if (std::system(tool.c_str()) != 0) throw std::runtime_error("pkcs11-tool of opensc");
+  return copy;
 }
 
 void take_keys(const TokenConfig& from, const TokenConfig& to,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "tests/hsm/test_token.h"
@@ -19,6 +20,11 @@ class ClonedToken {
  private:
   TempDir dir_;
 };
+
+// A copy of a SoftHSM token's folder, with one more AES key: made by another process, as the tool
+// makes it.
+[[nodiscard]] std::filesystem::path copy_with_key(const TestToken& of, const std::string& label,
+                                                  const std::string& name);
 
 // Takes version 1 of symmetric keys of `from` to the token `to`, wrapped (DESIGN 4.1).
 void take_keys(const TokenConfig& from, const TokenConfig& to,

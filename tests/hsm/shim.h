@@ -3,7 +3,9 @@
 // $CARDVAULT_SHIM_DELAY_US delays every call of a cipher, MAC or random generator,
 // $CARDVAULT_SHIM_LEAK_US the MAC of a one-time code that exists, but not of one that doesn't,
 // $CARDVAULT_SHIM_FAULTS a file with the queue of faults, for the shim in another process.
-// $CARDVAULT_SHIM_HIDE is the number of a mechanism that the module doesn't have then.
+// $CARDVAULT_SHIM_HIDE is the number of a mechanism that the module doesn't have then. With
+// $CARDVAULT_SHIM_HARDWARE the token says that it is a hardware one; with $CARDVAULT_SHIM_LOOSE a
+// key that is unwrapped can be wrapped again, whatever its template says.
 #pragma once
 
 #include <atomic>

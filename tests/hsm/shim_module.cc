@@ -60,6 +60,31 @@ CK_RV mechanism_info(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_
   return real->C_GetMechanismInfo(slot, type, info);
 }
 
+CK_RV slot_info(CK_SLOT_ID slot, CK_SLOT_INFO_PTR info) {
+  const CK_RV rv = real->C_GetSlotInfo(slot, info);
+  if (rv == CKR_OK) info->flags |= CKF_HW_SLOT;
+  return rv;
+}
+
+CK_RV token_info(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info) {
+  const CK_RV rv = real->C_GetTokenInfo(slot, info);
+  if (rv != CKR_OK) return rv;
+  std::memset(info->manufacturerID, ' ', sizeof info->manufacturerID);
+  std::memset(info->model, ' ', sizeof info->model);
+  return rv;
+}
+
+CK_RV unwrap_key(CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE with,
+                 CK_BYTE_PTR wrapped, CK_ULONG size, CK_ATTRIBUTE_PTR wanted, CK_ULONG count,
+                 CK_OBJECT_HANDLE_PTR key) {
+  CK_BBOOL yes = CK_TRUE;
+  std::vector<CK_ATTRIBUTE> loose(wanted, wanted + count);
+  for (CK_ATTRIBUTE& one : loose) {
+    if (one.type == CKA_EXTRACTABLE) one.pValue = &yes;
+  }
+  return real->C_UnwrapKey(session, mechanism, with, wrapped, size, loose.data(), count, key);
+}
+
 CK_RV copy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_PTR wanted,
                   CK_ULONG count, CK_OBJECT_HANDLE_PTR copy) {
   if (control.refuse_copies) return CKR_FUNCTION_NOT_SUPPORTED;
@@ -162,6 +187,11 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
     list.C_OpenSession = &open_session;
     list.C_GetMechanismInfo = &mechanism_info;
     list.C_CopyObject = &copy_object;
+    if (std::getenv("CARDVAULT_SHIM_HARDWARE") != nullptr) {
+      list.C_GetSlotInfo = &slot_info;
+      list.C_GetTokenInfo = &token_info;
+    }
+    if (std::getenv("CARDVAULT_SHIM_LOOSE") != nullptr) list.C_UnwrapKey = &unwrap_key;
     list.C_SignInit = &sign_init;
     list.C_Sign = &sign;
     list.C_DecryptInit = &decrypt_init;

@@ -50,12 +50,12 @@ class ShimTest : public ::testing::Test {
                                        .on_stuck = {},
                                        .expected_kcvs = {}});
   }
-  // A change is reported after it holds: waits for the last of them to be `state`.
-  std::vector<HsmState> events_until(HsmState state) {
-    for (int i = 0; i < 500; ++i) {
+  // A change is reported after it holds: waits for so many of them, the last of them to be `state`.
+  std::vector<HsmState> events_until(HsmState state, std::size_t count = 1) {
+    for (int i = 0; i < 15'000; ++i) {
       {
         const std::lock_guard lock(mutex_);
-        if (!events_.empty() && events_.back() == state) return events_;
+        if (events_.size() >= count && events_.back() == state) return events_;
       }
       std::this_thread::sleep_for(milliseconds(2));
     }
@@ -163,7 +163,7 @@ TEST_F(ShimTest, EveryLossIsRecoveredByItself) {
     ASSERT_TRUE(reaches(*crypto, HsmState::kReady)) << ckr_name(rv);
     EXPECT_TRUE(crypto->mac(kIndexKey, text_)) << ckr_name(rv);
   }
-  EXPECT_EQ(events_until(HsmState::kReady).size(), 16U) << "each is reported";
+  EXPECT_EQ(events_until(HsmState::kReady, 16).size(), 16U) << "each is reported";
 }
 
 TEST_F(ShimTest, AnOutageIsAnsweredAtOnceAndReportedOnce) {
@@ -174,7 +174,7 @@ TEST_F(ShimTest, AnOutageIsAnsweredAtOnceAndReportedOnce) {
   for (int i = 0; i < 100; ++i) {
     EXPECT_EQ(code_of(crypto->mac(kIndexKey, text_)), Code::kHsmUnavailable);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(100));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000));
   std::this_thread::sleep_for(milliseconds(700));  // a few retries
   EXPECT_THAT(events_until(HsmState::kUnavailable), ::testing::ElementsAre(HsmState::kUnavailable));
   shim().fail_with = 0;
@@ -256,10 +256,14 @@ TEST_F(ShimTest, StuckCallIsReportedOnceItPassesItsDeadline) {
                                                       },
                                                   .expected_kcvs = {}});
   EXPECT_FALSE(crypto->oldest_call_age());
-  shim().delay_us = 600'000;
+  shim().delay_us = 1'000'000;
   std::jthread caller([&] { static_cast<void>(crypto->mac(kIndexKey, text_)); });
-  std::this_thread::sleep_for(milliseconds(350));
-  EXPECT_TRUE(crypto->oldest_call_age());
+  bool seen = false;
+  for (int i = 0; reports == 0 && i < 6000; ++i) {
+    seen = seen || crypto->oldest_call_age();
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(seen || crypto->oldest_call_age());
   EXPECT_EQ(reports, 1);
   EXPECT_GE(age_ms, 100);
   caller.join();
@@ -269,7 +273,7 @@ TEST_F(ShimTest, StuckCallIsReportedOnceItPassesItsDeadline) {
 TEST_F(ShimTest, ManySessionsOverlapSlowCalls) {
   config_.sessions = 8;
   const auto crypto = open();
-  shim().delay_us = 20'000;
+  shim().delay_us = 300'000;
   const auto begin = std::chrono::steady_clock::now();
   {
     std::vector<std::jthread> callers;
@@ -277,7 +281,7 @@ TEST_F(ShimTest, ManySessionsOverlapSlowCalls) {
       callers.emplace_back([&] { EXPECT_TRUE(crypto->mac(kIndexKey, text_)); });
     }
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(120)) << "8 in turn take 160";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000)) << "8 in turn take 2400";
 }
 
 }  // namespace

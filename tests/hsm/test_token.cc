@@ -59,7 +59,7 @@ TestToken::TestToken(Kind kind, Options options) {
 }
 
 bool reaches(const TokenCrypto& crypto, HsmState state) {
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 6000; ++i) {
     if (crypto.state() == state) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }

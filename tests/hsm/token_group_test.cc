@@ -4,17 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <filesystem>
-#include <functional>
-#include <mutex>
 #include <thread>
 
-#include "hsm/error.h"
 #include "hsm/pkcs11.h"
-#include "tests/hsm/second_token.h"
-#include "tests/hsm/shim.h"
 #include "tests/hsm/signature_check.h"
+#include "tests/hsm/token_group_fixture.h"
 
 namespace cardvault::hsm::testing {
 namespace {
@@ -28,147 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr KeyRef kPanKey{KeyPurpose::kPanEnc, 1};
-constexpr KeyRef kIndexKey{KeyPurpose::kPanIndex, 1};
-constexpr KeyRef kSealKey{KeyPurpose::kSealSign, 1};
-const auto kText = base::as_bytes("4111111111111111");
-
-TestToken::Options options_with(std::vector<KeyPurpose> purposes) {
-  static_cast<void>(shim());  // names the module behind it before that is loaded
-  TestToken::Options options;
-  options.module = shim_path();
-  options.pin = "the same PIN for all of them";
-  options.purposes = std::move(purposes);
-  return options;
-}
-
-TestToken::Options four_keys() {
-  return options_with(
-      {KeyPurpose::kPanEnc, KeyPurpose::kPanIndex, KeyPurpose::kIdEnc, KeyPurpose::kSealSign});
-}
-
-bool holds_within_5_s(const std::function<bool()>& what) {
-  for (int i = 0; i < 1000; ++i) {
-    if (what()) return true;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return false;
-}
-
-class TokenGroupTest : public ::testing::Test {
- protected:
-  void SetUp() override { shim().reset(); }
-  void TearDown() override {
-    group_.reset();
-    shim().reset();
-  }
-
-  TokenGroup& open(const std::vector<TokenConfig>& tokens) {
-    group_ = TokenGroup::open(tokens, {.on_change =
-                                           [this](std::size_t token, const HsmEvent& event, bool) {
-                                             const std::lock_guard lock(mutex_);
-                                             events_.emplace_back(token, event.state);
-                                           },
-                                       .on_stuck = [this](std::size_t, milliseconds) { ++stuck_; },
-                                       .expected_kcvs =
-                                           [this] {
-                                             const std::lock_guard lock(mutex_);
-                                             return expected_;
-                                           }});
-    // A busy machine may need longer than the group waits.
-    for (std::size_t i = 0; i < tokens.size() && tokens.size() > 1; ++i) {
-      EXPECT_TRUE(group_->token(i).settled(std::chrono::steady_clock::now() + milliseconds(5000)));
-    }
-    return *group_;
-  }
-  // From here on the register has what the first token has.
-  void record() {
-    std::map<KeyRef, std::string> kcvs;
-    for (const KeyRef& key : group_->keys()) kcvs[key] = group_->kcv(key);
-    const std::lock_guard lock(mutex_);
-    expected_ = std::move(kcvs);
-  }
-  bool reaches(std::size_t token, HsmState state) {
-    return testing::reaches(group_->token(token), state);
-  }
-  // A change is reported after it holds.
-  bool reported(std::size_t count) {
-    return holds_within_5_s([&] { return events().size() >= count; });
-  }
-  std::vector<std::pair<std::size_t, HsmState>> events() {
-    const std::lock_guard lock(mutex_);
-    return events_;
-  }
-  bool works() {
-    const auto sealed = group_->encrypt(kPanKey, kText, kText);
-    return sealed && group_->decrypt(kPanKey, *sealed, kText) && group_->mac(kIndexKey, kText);
-  }
-
-  static constexpr auto kReady = HsmState::kReady;
-  static constexpr auto kAway = HsmState::kUnavailable;
-  const TestToken first_{Kind::kSoftHsm, four_keys()};
-  const ClonedToken second_{first_};
-  std::mutex mutex_;
-  std::vector<std::pair<std::size_t, HsmState>> events_;
-  std::map<KeyRef, std::string> expected_;
-  std::atomic<int> stuck_ = 0;
-  std::unique_ptr<TokenGroup> group_;
-};
-
-// Takes a token's folder away until it is told to put it back.
-class Away {
- public:
-  explicit Away(fs::path dir) : dir_(std::move(dir)) { fs::rename(dir_, away()); }
-  ~Away() { put_back(); }
-  Away(const Away&) = delete;
-  Away& operator=(const Away&) = delete;
-  void put_back() {
-    if (!std::exchange(back_, true)) fs::rename(away(), dir_);
-  }
-
- private:
-  [[nodiscard]] fs::path away() const { return dir_.string() + ".away"; }
-  fs::path dir_;
-  bool back_ = false;
-};
-
-class Load {
- public:
-  explicit Load(TokenGroup& group, bool signs = true) {
-    sealed_ = *group.encrypt(kPanKey, kText, kText);
-    mac_ = *group.mac(kIndexKey, kText);
-    for (int i = 0; i < 3; ++i) {
-      threads_.emplace_back([this, &group, signs](const std::stop_token& stop) {
-        while (!stop.stop_requested()) {
-          const auto opened = group.decrypt(kPanKey, sealed_, kText);
-          expect(opened);
-          wrong += opened && base::as_text(*opened) != base::as_text(kText) ? 1 : 0;
-          const auto mac = group.mac(kIndexKey, kText);
-          expect(mac);
-          wrong += mac && *mac != mac_ ? 1 : 0;
-          expect(group.encrypt(kPanKey, kText, kText));
-          if (signs) expect(group.sign(kSealKey, kText));
-          ++rounds;
-        }
-      });
-    }
-  }
-  void end() { threads_.clear(); }
-  std::atomic<int> wrong = 0, rounds = 0;
-
- private:
-  void expect(const auto& result) {
-    if (result) return;
-    ++wrong;
-    const base::Error& error = result.error();
-    ADD_FAILURE() << base::code_name(error.code) << " in " << error.operation << " "
-                  << ckr_name(static_cast<unsigned long>(error.number));
-  }
-  core::Sealed sealed_;
-  core::Mac mac_{};
-  std::vector<std::jthread> threads_;
-};
-
 TEST_F(TokenGroupTest, NoCallFailsWhileOneDisappearsAndReturns) {
   TokenGroup& group = open({first_.config, second_.config});
   record();
@@ -179,7 +33,7 @@ TEST_F(TokenGroupTest, NoCallFailsWhileOneDisappearsAndReturns) {
     Away away(one == 0 ? first_.token_dir() : second_.token_dir());
     ASSERT_TRUE(reaches(one, kAway)) << one;
     const int before = load.rounds;
-    ASSERT_TRUE(holds_within_5_s([&] { return load.rounds > before + 20; }));
+    ASSERT_TRUE(holds_soon([&] { return load.rounds > before + 20; }));
     EXPECT_EQ(group.state(), kReady);
     away.put_back();
     ASSERT_TRUE(reaches(one, kReady)) << one;
@@ -232,6 +86,14 @@ TEST_F(TokenGroupTest, ATokenThatIsAwayAtTheStartJoinsWhenItComes) {
   EXPECT_TRUE(reaches(0, kReady));
 }
 
+TEST_F(TokenGroupTest, ALossAtTheStartIsJudgedOnceTheOthersHaveLoggedIn) {
+  const Away first(first_.token_dir());
+  open({first_.config, second_.config});
+  ASSERT_TRUE(reported(1));
+  EXPECT_THAT(events(), ElementsAre(std::pair(0U, kAway)));
+  EXPECT_EQ(together(), kReady) << "the other serves";
+}
+
 TEST_F(TokenGroupTest, AReturningTokenWithAnotherKeyUnderTheSameLabelDoesNotServe) {
   const TestToken stranger(Kind::kSoftHsm, four_keys());
   open({first_.config, second_.config});
@@ -265,6 +127,7 @@ TEST_F(TokenGroupTest, AtTheStartATokenWithOtherKeysDoesNotServeAndIsNamed) {
   EXPECT_THAT(group_->token(1).cause().operation, HasSubstr("another check value"));
   EXPECT_TRUE(group_->token(1).misfit());
   EXPECT_TRUE(works());
+  EXPECT_TRUE(reported(1));
   EXPECT_THAT(events(), ElementsAre(std::pair(1U, kAway)));
 }
 
@@ -335,10 +198,25 @@ TEST_F(TokenGroupTest, ARefusedPinOfOneIsTriedOnceAndTheOtherServes) {
   EXPECT_EQ(shim().logins, 1U);
 }
 
+TEST_F(TokenGroupTest, ThePinIsRefusedAsAWholeOnlyWhenAllRefuseIt) {
+  shim().fail_login_with = CKR_PIN_INCORRECT;
+  shim().fail_logins = 1;
+  open({first_.config, second_.config});
+  ASSERT_TRUE(reported(1));
+  EXPECT_THAT(events(), ElementsAre(std::pair(0U, HsmState::kPinRefused)));
+  EXPECT_NE(together(), HsmState::kPinRefused);
+  group_.reset();
+  write_file(first_.pin_file(), "of both, and wrong");
+  open({first_.config, second_.config});
+  ASSERT_TRUE(reported(3));
+  EXPECT_EQ(times_together(HsmState::kPinRefused), 1) << "of the two that refuse it at once";
+  EXPECT_EQ(group_->state(), HsmState::kPinRefused);
+}
+
 // The one that hangs is second, so that only its own probe or login is in it.
 TEST_F(TokenGroupTest, AProbeOrLoginThatHangsHarmsNobodyWhileTheOtherServes) {
   TokenConfig standby = first_.config;
-  standby.call_timeout_ms = 60;
+  standby.call_timeout_ms = 500;
   open({second_.config, standby});
   record();
   ASSERT_EQ(group_->token(1).state(), kReady);
@@ -357,12 +235,12 @@ TEST_F(TokenGroupTest, AProbeOrLoginThatHangsHarmsNobodyWhileTheOtherServes) {
 
 TEST_F(TokenGroupTest, ARequestThatHangsIsReportedWhateverServes) {
   TokenConfig first = first_.config;
-  first.call_timeout_ms = 60;
+  first.call_timeout_ms = 200;
   first.probe_interval_ms = 0;
   open({first, second_.config});
   shim().delay_us = 600'000;
   std::jthread caller([&] { static_cast<void>(group_->mac(kIndexKey, kText)); });
-  EXPECT_TRUE(holds_within_5_s([&] { return stuck_ == 1; })) << "nobody can call it back";
+  EXPECT_TRUE(holds_soon([&] { return stuck_ == 1; })) << "nobody can call it back";
   caller.join();
   shim().delay_us = 0;
 }
@@ -374,6 +252,23 @@ TEST_F(TokenGroupTest, AdoptIsAPauseNotAnError) {
   load.end();
   EXPECT_EQ(load.wrong, 0);
   EXPECT_THAT(events(), IsEmpty());
+}
+
+TEST_F(TokenGroupTest, AKeyThatWasTakenBackMayBeMadeAnew) {
+  open({first_.config, second_.config});
+  record();
+  const fs::path before = first_.token_dir().string() + ".before";
+  const auto exchange = [&](const fs::path& with, const fs::path& kept) {
+    fs::rename(first_.token_dir(), kept);
+    fs::rename(with, first_.token_dir());
+    return group_->adopt();
+  };
+  const fs::path one = copy_with_key(first_, "pan-enc/2", "one");
+  const fs::path another = copy_with_key(first_, "pan-enc/2", "another");
+  ASSERT_TRUE(exchange(one, before));
+  ASSERT_TRUE(exchange(before, one)) << "taken back";
+  ASSERT_TRUE(exchange(another, before)) << "the register never had the one before";
+  EXPECT_EQ(group_->token(0).newest(KeyPurpose::kPanEnc), 2U);
 }
 
 TEST_F(TokenGroupTest, KeysLeftOutAreLeftOutOfAll) {

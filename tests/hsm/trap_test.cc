@@ -14,6 +14,7 @@
 
 #include "hsm/key_ring.h"
 #include "hsm/module.h"
+#include "tests/hsm/second_token.h"
 #include "tests/hsm/test_token.h"
 
 namespace cardvault::hsm::testing {
@@ -69,30 +70,34 @@ TEST(HsmTraps, KeysAddedLaterAreSeenAfterAdopt) {
   const auto sealed = crypto->encrypt(kPanKey, kText, kText);
   ASSERT_TRUE(sealed);
   EXPECT_EQ(crypto->newest(KeyPurpose::kPanEnc), 1U);
-  // As the tool does it: in a copy, by another process, then exchanged.
-  const fs::path copy = token.token_dir().string() + ".copy";
-  fs::copy(token.token_dir(), copy, fs::copy_options::recursive);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const fs::path conf = copy.string() + ".conf";
-    write_file(conf, softhsm_conf_text(copy));
-    const std::string tool = "SOFTHSM2_CONF=" + conf.string() + " pkcs11-tool --module " +
-                             kSoftHsmModule + " --token-label cardvault --login --pin $(cat " +
-                             token.pin_file().string() +
-                             ") --keygen --key-type AES:32 --label pan-enc/2 --sensitive "
-                             "--usage-decrypt >/dev/null 2>&1";
-    ::execl("/bin/sh", "sh", "-c", tool.c_str(), nullptr);
-    ::_exit(127);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  ASSERT_EQ(status, 0) << "pkcs11-tool of opensc";
+  const fs::path copy = copy_with_key(token, "pan-enc/2", "copy");
   fs::rename(token.token_dir(), token.token_dir().string() + ".old");
   fs::rename(copy, token.token_dir());
   ASSERT_TRUE(crypto->adopt());
   EXPECT_EQ(crypto->newest(KeyPurpose::kPanEnc), 2U);
   EXPECT_TRUE(crypto->decrypt(kPanKey, *sealed, kText));
   EXPECT_TRUE(crypto->encrypt({KeyPurpose::kPanEnc, 2}, kText, kText));
+}
+
+TEST(HsmTraps, AKeyThatWasTakenBackMayBeMadeAnew) {
+  const TestToken token(Kind::kSoftHsm, few_keys());
+  std::map<KeyRef, std::string> expected = {{kPanKey, ""}, {kIndexKey, ""}};  // the register
+  const auto crypto = TokenCrypto::open(
+      token.config, {.on_change = {}, .on_stuck = {}, .expected_kcvs = [&] { return expected; }});
+  const fs::path before = token.token_dir().string() + ".before";
+  const auto exchange = [&](const fs::path& with, const fs::path& kept) {
+    fs::rename(token.token_dir(), kept);
+    fs::rename(with, token.token_dir());
+    return crypto->adopt();
+  };
+  const fs::path one = copy_with_key(token, "pan-enc/2", "one");
+  const fs::path another = copy_with_key(token, "pan-enc/2", "another");
+  ASSERT_TRUE(exchange(one, before));
+  ASSERT_TRUE(exchange(before, one)) << "taken back";
+  ASSERT_TRUE(exchange(another, before)) << "the register never had the one before";
+  EXPECT_EQ(crypto->newest(KeyPurpose::kPanEnc), 2U);
+  expected[{KeyPurpose::kPanEnc, 2}] = "";
+  EXPECT_FALSE(exchange(one, another)) << "now it has this one";
 }
 
 TEST(HsmTraps, AdoptIsAPauseNotAnError) {

@@ -168,5 +168,67 @@ class BadInput(unittest.TestCase):
                         self.assertEqual(done.returncode, 0, done.stderr)
 
 
+class Restored(unittest.TestCase):
+    """A restored vault's log, which begins with the last checkpoint of the lost vault's."""
+
+    def setUp(self):
+        held = tempfile.TemporaryDirectory(prefix="cardvault-restored-log-")
+        self.addCleanup(held.cleanup)
+        self.lost = LogMaker(os.path.join(held.name, "lost"), "lost.example/log")
+        self.keys = [self.lost.vkey]
+        self.lost.append([event_line(i) for i in range(300)])
+        self.new = LogMaker(os.path.join(held.name, "new"), "new.example/log")
+
+    def rotate(self):
+        entry = self.lost.rotate()
+        self.lost.append([entry] + [event_line(len(self.lost.entries) + 1 + i) for i in range(300)])
+        self.keys.append(self.lost.vkey)
+
+    def restore(self):
+        with open(os.path.join(self.lost.folder, "checkpoint"), encoding="utf-8") as file:
+            details = {"checkpoint": file.read(), "action": "none"}
+        self.new.append([event_line(0, op="log.continues", resource=self.lost.name, details=details)])
+
+    def verify(self, key, *options):
+        done = subprocess.run(
+            [AUDIT, "verify", self.new.folder, "--key", self.new.vkey, "--before", self.lost.folder,
+             "--before-key", key, *options], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_each_key_of_the_lost_log_verifies_what_later_ones_signed(self):
+        for _ in range(2):
+            self.rotate()
+        self.restore()
+        for number, key in enumerate(self.keys):
+            with self.subTest(key=number):
+                code, said = self.verify(key)
+                self.assertEqual(code, 0, said)
+                self.assertIn("verified: lost.example/log, 902 records, of which the next log knows 902", said)
+                self.assertEqual(said.count("endorsed in record"), 2 - number, said)
+
+    def test_a_key_that_none_of_the_lost_log_endorsed_is_not_believed(self):
+        self.lost.new_key()
+        self.lost.append([event_line(300)])
+        self.restore()
+        code, said = self.verify(self.keys[0])
+        self.assertEqual(code, 1, said)
+        self.assertIn("NOT VERIFIED: the log before, lost.example/log: what the next log begins with", said)
+
+    def test_closed_months_of_both_logs_are_found_where_they_were_moved_to(self):
+        self.restore()
+        self.new.append([event_line(i) for i in range(1, 300)])
+        folders = []
+        for log in self.new, self.lost:
+            folders.append(log.move_first_tile())
+        for also in (folders, folders[::-1]):
+            code, said = self.verify(self.keys[0], "--also", *also)
+            self.assertEqual(code, 0, said)
+        for missing, also in (("", folders[1]), ("the log before", folders[0])):
+            code, said = self.verify(self.keys[0], "--also", also)
+            self.assertEqual(code, 1, said)
+            self.assertIn(missing, said)
+            self.assertIn("missing", said)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -172,10 +173,49 @@ class Generated(unittest.TestCase):
 
     def test_what_no_event_can_have_is_a_usage_error(self):
         for arguments in (["--customer", "+77010000001"], ["--fingerprint", "4111111111111111"],
-                          ["--since", "yesterday"], ["--format", "xml"]):
+                          ["one", "word", "pan:4111111111111111"],
+                          ["--since", "yesterday"], ["--format", "xml"], ["--token", "4111111111111111"],
+                          ["--token=4111111111111111"], ["--since", "2026-12-02", "--until", "2026-12-01"]):
             done = self.run_find(*arguments)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertNotIn("4111111111111111", done.stderr + done.stdout)
+        for arguments, known in ((["--operation", "tokenise"], "tokenize"), (["--operation", "keys.*"], "key.rotate"),
+                                 (["--outcome", "denied"], "permission_denied"),
+                                 (["--outcome", "ok", "--outcome", "refsued"], "log_behind")):
+            done = self.run_find(*arguments)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"'{arguments[-1]}'", done.stderr)
+            self.assertIn(f" {known},", done.stderr)
+        for arguments in (["--operation", "ceremony.*"], ["--operation", "key.*", "--outcome", "refused"]):
+            self.assertEqual(self.find(*arguments), [])
+
+    def test_all_that_vaults_write_can_be_asked_for(self):
+        names = {"--operation": (r'system_event\("([^"]+)"', r'operation = "([^"]+[a-z])"',
+                                 r'\bevent\((?:[\w.]+(?:\(\))?, )?"([a-z][a-z._]*)"',
+                                 r'\{"([a-z.]+)", &AdminService::'),
+                 "--outcome": (r'\balarm\((?:events, )?"([^"]+)"', r'\balarm\(\w+ \? "([^"]+)"',
+                               r'\balarm\(\w+ \? "[^"]+" : "([^"]+)"', r'alarm_ = "([^"]+)"')}
+        asked = {option: set() for option in names}
+        for room in ("vault", "provisioning"):
+            for where, _, files in os.walk(os.path.join(vault_fixture.ROOT, room)):
+                for name in files:
+                    if not name.endswith(".cc"):
+                        continue
+                    with open(os.path.join(where, name), encoding="utf-8") as file:
+                        text = file.read()
+                    for option, patterns in names.items():
+                        for pattern in patterns:
+                            asked[option].update(re.findall(pattern, text))
+        self.assertGreater(len(asked["--operation"]), 80)
+        self.assertGreater(len(asked["--outcome"]), 12)
+        for option, values in asked.items():
+            arguments = [part for value in sorted(values) for part in (option, value)]
+            self.find("--until", "2026-01-01T00:00:01Z", *arguments)
+
+    def test_custodians_that_are_not_there_are_named(self):
+        done = self.run_find("--custodians", "/nowhere/custodians")
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn("/nowhere/custodians", done.stderr)
 
 
 class OnAVault(unittest.TestCase):
@@ -250,6 +290,10 @@ class OnAVault(unittest.TestCase):
         wrong = self.audit("find", "--pan-stdin", stdin="4111\n", check=False)
         self.assertEqual(wrong.returncode, 1)
         self.assertIn("no card number", wrong.stderr)
+        for command in ("find", "--pan-stdin"), ("pan-fingerprint",):
+            mistyped = self.audit(*command, stdin=self.PAN[:-1] + "5\n", check=False)
+            self.assertEqual(mistyped.returncode, 1, mistyped.stdout)
+            self.assertIn("check digit is wrong", mistyped.stderr)
         outcomes = [e["outcome"] for e in self.find("--operation", "audit.find")]
         self.assertIn("not_found", outcomes)
         self.assertIn("invalid_pan", outcomes)

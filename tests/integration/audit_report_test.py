@@ -78,6 +78,7 @@ class OfAVault(unittest.TestCase):
             token = cls.vault.request("web", "POST", "/v1/tokenize", body).json()["token"]
             cls.vault.request("processor", "POST", "/v1/detokenize",
                               {"token": token, "purpose": "payment"})
+        cls.vault.request("web", "POST", "/v1/tokenize", body)  # no new card
         cls.vault.request("web", "POST", "/v1/tokenize",
                           {"pan": "4000056655665556", "customer": "+77010000409"})
         cls.vault.tool("key", "rotate", "pan-enc")
@@ -99,7 +100,7 @@ class OfAVault(unittest.TestCase):
         return done
 
     def wait_until_published(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         token = self.vault.tool("token", "inspect", "tok_00000000000000000000000000", check=False)
         del token  # its event is the newest
         while "token.inspect" not in str(self.events()[-3:]) and time.monotonic() < end:
@@ -126,11 +127,15 @@ class OfAVault(unittest.TestCase):
         out = self.path("report.html")
         self.auditor("report", self.vault.path("audit"), "--key", self.vault.path("audit.vkey"),
                      "--lang", "en", "--lang", "ru", "--lang", "kk", "-o", out)
-        stored = sum('"op":"tokenize","outcome":"ok"' in line for line in self.events())
-        words = {"en": ("The log is verified", "Key inventory", "Cards stored"),
-                 "ru": ("Журнал прошёл проверку", "Перечень ключей", "Сохранение карт"),
-                 "kk": ("Журнал тексеруден өтті", "Кілттер тізбесі", "Карталарды сақтау")}
-        for language, (verdict, keys, cards) in words.items():
+        stored = sum('"op":"tokenize","outcome":"ok"' in line and '"duplicate":"true"' not in line
+                     for line in self.events())
+        words = {"en": ("The log is verified", "Key inventory", "Cards stored",
+                        "software token: not a secure cryptographic device"),
+                 "ru": ("Журнал прошёл проверку", "Перечень ключей", "Сохранение карт",
+                        "не является защищённым криптографическим устройством"),
+                 "kk": ("Журнал тексеруден өтті", "Кілттер тізбесі", "Карталарды сақтау",
+                        "қорғалған криптографиялық құрылғы емес")}
+        for language, (verdict, keys, cards, device) in words.items():
             with self.subTest(language):
                 page = Page(self.path(f"report.{language}.html"))
                 self.assert_sealed_page(page)
@@ -140,7 +145,7 @@ class OfAVault(unittest.TestCase):
                 keys_at = page.text.index(keys)
                 for key in ("pan-enc/1", "pan-enc/2", "audit-sign/1"):
                     self.assertIn(key, page.text[keys_at:])
-                for shown in ("country_refused", "key.activate", "processor", "client.freeze",
+                for shown in (device, "SoftHSM", "country_refused", "key.activate", "processor", "client.freeze",
                               "operator:", "cardvault.local/"):
                     self.assertIn(shown, page.text)
 
@@ -161,7 +166,8 @@ class OfAVault(unittest.TestCase):
     def test_a_period_counts_what_lies_in_it(self):
         out = self.path("period.html")
         arguments = ["report", self.vault.path("audit"), "--key", self.vault.path("audit.vkey")]
-        self.auditor(*arguments, "--from", "2001-01-01", "--to", "2001-02-01", "-o", out)
+        done = self.auditor(*arguments, "--from", "2001-01-01", "--to", "2001-02-01", "-o", out)
+        self.assertIn("no record is in that period: the log's are of 20", done.stderr)
         self.assertIn("There are no events in this period.", Page(out).text)
         self.assertIn("1 January 2001 – 31 January 2001", Page(out).text)
         done = self.auditor(*arguments, "--from", "2026-02-01", "--to", "2026-01-01", "-o", out, code=2)
@@ -237,6 +243,12 @@ class OfAVault(unittest.TestCase):
             self.assertIn(digest, tar.extractfile("configuration.txt").read().decode())
         self.wait_until_published()
         self.assertIn('"op":"audit.evidence"', str(self.events()))
+
+    def test_evidence_of_a_time_to_come_says_so(self):
+        done = self.tool("evidence", "--lang", "en", "-o", self.path("later.tar"), "--from", "2101-01-01")
+        self.assertIn("no record is in that period", done.stderr)
+        self.assertNotIn("no record is in that period", self.tool("evidence", "--lang", "en", "-o",
+                                                                  self.path("now.tar")).stderr)
 
     def test_changed_evidence_is_refused(self):
         archive = self.packed()

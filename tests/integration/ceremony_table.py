@@ -275,7 +275,7 @@ class Sitting:
 
     def _secret(self, text):
         self.typed.append(text)
-        self.child.waitnoecho(timeout=10)
+        self.child.waitnoecho(timeout=60)
         self.child.sendline(text)
 
     def _passphrase(self, _):

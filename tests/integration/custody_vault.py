@@ -16,6 +16,7 @@ import time
 
 import ceremony_table
 import vault_fixture
+from free_ports import free_ports
 from vault_fixture import ROOT, Vault
 
 NAMES = ceremony_table.NAMES
@@ -167,7 +168,7 @@ class RestoredVault(Vault):
         self.custodians = original.custodians
         self.settings = list(original.settings)
         self.options = []
-        self.port = vault_fixture._free_ports(len(vault_fixture.GATES))
+        self.port = free_ports(len(vault_fixture.GATES))
         self._contexts = {}
         self._kept = {}
         self._recipients = {}

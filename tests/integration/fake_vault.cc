@@ -4,6 +4,7 @@
 //   fake_vault SOCKET [--mute] [--version N]
 //
 // A token's suffix chooses the answer: "tok_missing" is not there, "tok_slow" comes after 3 s.
+// After the card "many" come more than anybody should have.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -62,7 +63,10 @@ struct Answerer {
     for (const core::DetokenizeItem& item : r.items) answer.items.push_back(reveal(item));
     return answer;
   }
-  core::Answer operator()(const core::CardsSearch&) const {
+  core::Answer operator()(const core::CardsSearch& r) const {
+    if (r.after == "many") {
+      return core::SearchAnswer{std::vector(4000, card("tok_01hzzzzzzzzzzzzzzzzzzzzzzz")), ""};
+    }
     return core::SearchAnswer{{card("tok_a"), card("tok_b")}, ""};
   }
   core::Answer operator()(const core::TokenGet& r) const {
@@ -83,16 +87,20 @@ struct Answerer {
     std::printf("refused %s %s\n", cardvault::base::code_name(r.code).data(), r.operation.c_str());
     return core::Failure{r.code, 0};
   }
-  core::Answer operator()(const core::Flood& r) const {
-    std::printf("flood %s %s %llu\n", r.source.c_str(), r.reason.c_str(),
-                static_cast<unsigned long long>(r.count));
-    return core::Done{};
-  }
   template <class Other>
   core::Answer operator()(const Other&) const {
     return core::Done{};
   }
 };
+
+// As the vault: noted, not answered.
+bool is_flood(const core::Request& request) {
+  const auto* flood = std::get_if<core::Flood>(&request);
+  if (flood == nullptr) return false;
+  std::printf("flood %s %s %llu\n", flood->source.c_str(), flood->reason.c_str(),
+              static_cast<unsigned long long>(flood->count));
+  return true;
+}
 
 int connect_to(const char* path) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -146,6 +154,7 @@ int main(int argc, char** argv) {
       if ((*frame)->type != wire::FrameType::kRequest || mute) continue;
       const auto request = wire::decode_request((*frame)->payload);
       if (!request) return 3;
+      if (is_flood(request->request)) continue;
       wire::encode(out, (*frame)->id, std::visit(Answerer{}, request->request));
       if (++frames % 8 == 0) send_all(fd, out);
     }

@@ -19,7 +19,7 @@ import unittest
 import h11
 import httptools
 
-import gate_test
+import lone_gate
 
 SEED = int(os.environ.get("CARDVAULT_SEED", random.randrange(1 << 32)))
 RANDOM_FORMS = 5000 if os.environ.get("CARDVAULT_LONG") else 150
@@ -183,9 +183,8 @@ class Lenient:
         return self.seen
 
 
-class HttpDifferential(unittest.TestCase):
-    setUpClass = classmethod(gate_test.GateTest.setUpClass.__func__)
-    tearDownClass = classmethod(gate_test.GateTest.tearDownClass.__func__)
+class HttpDifferential(lone_gate.GateCase):
+    limits = "header_timeout_s = 1\nbody_timeout_s = 1"  # where it waits for more, that is all that follows
 
     def answers(self, stream):
         """(status, problem's code, body) of all that the gate answers a stream with."""

@@ -2,7 +2,8 @@
 """`key clone`: the custodians' wrapped keys on a second HSM that is empty, lags behind, or has another's keys.
 
 The second is a copy of SoftHSM's file (so that it is one of its own in the daemon) with a token and a PIN of its
-own; its live folder is never written, and the vault takes it up by itself.
+own; its live folder is never written, and the vault takes it up by itself. Behind a module of another name it is
+one that is changed in place.
 """
 
 import functools
@@ -13,17 +14,20 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import unittest
 
-import ceremony_table
-import custody_vault
-from custody_vault import CustodyVault, reveal, store
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fault"))
+import ceremony_table  # noqa: E402
+import hsm_queue  # noqa: E402
+from custody_vault import CustodyVault, reveal, store  # noqa: E402
 
 LONG = os.environ.get("CARDVAULT_LONG") == "1"
 KILLS = 40 if LONG else 1
 SEED = 20261129
 SOFTHSM = ceremony_table.SOFTHSM
+SHIM = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
 NSS = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
 LINES = 12  # of three papers
 WRAPPED = {f"{purpose}/1" for purpose in ("pan-enc", "pan-index", "id-index", "id-enc", "otp-mac", "secret-enc")}
@@ -104,7 +108,7 @@ class KeyClone(unittest.TestCase):
         rows = self.vault.tool("status").stdout.splitlines()
         return ["does not" not in row for row in rows if row.strip().startswith("HSM ")]
 
-    def wait_serve(self, wanted, seconds=30):
+    def wait_serve(self, wanted, seconds=60):
         end = time.monotonic() + seconds
         while self.serve() != wanted:
             self.assertLess(time.monotonic(), end, self.vault.tool("doctor", check=False).stdout)
@@ -164,7 +168,7 @@ class KeyClone(unittest.TestCase):
         finally:
             os.rename(papers + ".away", papers)
         self.assertEqual(without.returncode, 1)
-        self.assertIn("no backup key", without.stderr)
+        self.assertIn("wrapped-keys is missing", without.stderr)
         os.rename(self.second, self.second + ".away")
         try:
             away = vault.tool("key", "clone", check=False)
@@ -202,8 +206,60 @@ class KeyClone(unittest.TestCase):
         finally:
             os.rename(papers + ".whole", papers)
         self.assertEqual(lacking.returncode, 1)
-        self.assertIn("wrapped-keys lacks id-enc/1", lacking.stderr)
+        self.assertIn("wrapped-keys was changed", lacking.stderr)
         self.assertEqual(self.labels(), [])
+
+    def through_the_shim(self, papers=(), **shim):
+        """In place: by a module that SoftHSM is behind, and that misbehaves as `shim` says. How the tool ended,
+        None when it was killed; what it said."""
+        module = shutil.copy(SHIM, self.vault.path("second", "module.so"))
+        config = self.vault.path("shim.toml")
+        with open(self.vault.path("vault.toml"), encoding="utf-8") as file, \
+                open(config, "w", encoding="utf-8") as out:
+            out.write(file.read().replace(self.vault.path("second", "libsofthsm2.so"), module))
+        variables = [f"CARDVAULT_SHIM_{name}={value}" for name, value in {"TARGET": SOFTHSM, **shim}.items()]
+        sitting = ceremony_table.Sitting(self.vault.custodians, "--config", config, "key", "clone",
+                                         program=["env", *variables, ceremony_table.program("cardvault")])
+        sitting.entering = list(papers)
+        try:
+            code = sitting.run()
+        except ceremony_table.Gone:
+            code = None
+        return code, " ".join(sitting.text.split())
+
+    def test_2b_what_the_module_can_not_do_leaves_nothing_behind(self):
+        """Their word of the test before holds until the act is done, here and below."""
+        code, text = self.through_the_shim(HIDE="0x2109")
+        self.assertEqual(code, 1, text)
+        self.assertIn("HSM 2 (pkcs11:token=cardvault-b): its module lacks CKM_AES_KEY_WRAP", text)
+        self.assertEqual(self.labels(), [])
+        code, text = self.through_the_shim(self.vault.custodians.shares("backup-key"), LOOSE="1")
+        self.assertNotIn(code, (0, None), text)
+        self.assertIn("HSM 2 (pkcs11:token=cardvault-b): the wrapped keys don't come back on it", text)
+        self.assertEqual(self.labels(), [], "a key that can be wrapped again stayed")
+        self.assertEqual(self.serve(), [True, False])
+
+    def test_2c_killed_in_place_it_is_run_again(self):
+        empty, faults = self.vault.path("second", "empty"), self.vault.path("second", "faults")
+        shutil.copytree(self.second, empty)
+        with open(faults, "wb") as file:
+            file.truncate(hsm_queue.HEAD + hsm_queue.ROWS * hsm_queue.ROW.size)
+        papers = self.vault.custodians.shares("backup-key")
+        # Of the third key's check value: it is on the token by then.
+        hsm_queue.Queue(faults).add("C_Sign", hsm_queue.ABORT, skip=2)
+        self.assertIsNone(self.through_the_shim(papers, FAULTS=faults)[0])
+        some = set(self.labels())
+        self.assertTrue(some and some < WRAPPED, some)
+        self.readable(self.second)
+        time.sleep(1)  # some tries of the vault
+        self.assertEqual(self.serve(), [True, False])
+        code, text = self.through_the_shim(papers)
+        self.assertIn(code, (0, 1), text)  # 1: what root's tool wrote in place the vault can't read yet
+        self.assertEqual([len(re.findall("[0-9a-f]{10} " + how, text)) for how in ("was there", "brought")],
+                         [len(some), len(WRAPPED - some)])
+        self.readable(self.second)
+        self.begin_again(set(self.labels()), empty)
+        shutil.rmtree(empty)
 
     def test_3_killed_at_any_moment_it_is_run_again(self):
         empty = self.vault.path("second", "empty")
@@ -279,6 +335,8 @@ class KeyClone(unittest.TestCase):
     def test_5_a_new_version_alone_is_brought(self):
         vault = self.vault
         rotate = ("key", "rotate", "pan-enc", "--first-hsm-only")
+        papers = vault.path("custody", "wrapped-keys")
+        shutil.copy2(papers, papers + ".before")
         config = vault.path("vault.toml")
         code, text = vault.custodians.sit("--config", config, *rotate,
                                           *vault.custodians.with_quorum(config, *rotate),
@@ -286,7 +344,13 @@ class KeyClone(unittest.TestCase):
         self.assertEqual(code, 0, text[-2000:])
         cards = self.cards | store(vault, 5, first=100)
         self.wait_serve([True, False])
-        code, text = self.sit(*self.word())
+        os.rename(papers, papers + ".after")
+        os.rename(papers + ".before", papers)
+        code, text = self.sit(*self.word(), entering=[])
+        os.rename(papers + ".after", papers)
+        self.assertEqual(code, 1, text[-2000:])
+        self.assertIn("wrapped-keys lacks pan-enc/2: put the newest copy of that file back", " ".join(text.split()))
+        code, text = self.sit()
         self.assertEqual(code, 0, text[-2000:])
         self.assertRegex(text, r"pan-enc/2 .*brought")
         self.assertRegex(text, r"pan-enc/1 .*was there")

@@ -36,8 +36,7 @@ class KeyInPlace(unittest.TestCase):
         self.assertEqual(keys()["pan-enc/1"], "destroyed")
         self.assertEqual(keys()["pan-enc/2"], "active")
         traffic.settle(vault, ledger)
-        vault.kill_daemon()
-        vault.wait_ready()
+        vault.kill_and_wait()
         self.assertEqual(keys()["pan-enc/1"], "destroyed")
         findings = vault.tool("--format", "json", "doctor", check=False).stdout
         self.assertNotIn("no record knows", findings)

@@ -20,7 +20,9 @@ class Limits(unittest.TestCase):
             "reveal.client_per_hour=0", f"reveal.client_per_day={REVEALS}",
             f"reveal.card_per_day={CARD_REVEALS}"])
         cls.customers = iter(range(10_000_000))
-        vault_fixture.clear_of_midnight()
+
+    def setUp(self):
+        vault_fixture.clear_of_the_hour()
 
     def customer(self):
         return f"+7704{next(self.customers):07d}"

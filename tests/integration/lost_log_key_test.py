@@ -3,6 +3,9 @@
 key in its place, in the log itself; and whoever checks the log follows it across with the first key and the
 custodians' register, and no further than to there without. Custodians are played with means of the test's own."""
 
+import base64
+import contextlib
+import datetime
 import json
 import os
 import random
@@ -10,11 +13,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
 import vault_fixture
 from custodians import Custodian, action_text
+from log_maker import LogMaker, event_line
 
 DONE, REFUSED, WAITS = 0, 1, 5
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
@@ -70,20 +75,10 @@ class LostLogKey(unittest.TestCase):
     def lose(self, label):
         """Removes the key's files from the live token: {path: bytes}, to be put back."""
         live = self.vault.path("token")
-        with open(self.vault.path("pin"), encoding="ascii") as file:
-            pin = file.read().strip()
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copytree(live, f"{folder}/token")
-            subprocess.run(["chmod", "-R", "u+w", f"{folder}/token"], check=True)
-            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
-                conf.write(f"directories.tokendir = {folder}/token\nobjectstore.backend = file\n"
-                           "log.level = ERROR\n")
+        with self.token_copy() as (folder, tool):
             for kind in ("privkey", "pubkey"):
-                subprocess.run(["pkcs11-tool", "--module", MODULE, "--login", "--pin", pin,
-                                "--delete-object", "--type", kind, "--label", label],
-                               env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, check=True,
-                               capture_output=True, timeout=60)
-            left = {name for _, _, names in os.walk(f"{folder}/token") for name in names}
+                tool("--delete-object", "--type", kind, "--label", label)
+            left = {name for _, _, names in os.walk(folder) for name in names}
         taken = {}
         for where, _, names in os.walk(live):
             for name in names:
@@ -95,6 +90,38 @@ class LostLogKey(unittest.TestCase):
         self.assertTrue(taken, "nothing was taken")
         return taken
 
+    @contextlib.contextmanager
+    def token_copy(self):
+        """pkcs11-tool on a copy of the live token, and the copy's folder."""
+        with open(self.vault.path("pin"), encoding="ascii") as file:
+            pin = file.read().strip()
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(self.vault.path("token"), f"{folder}/token")
+            subprocess.run(["chmod", "-R", "u+w", f"{folder}/token"], check=True)
+            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
+                conf.write(f"directories.tokendir = {folder}/token\nobjectstore.backend = file\n"
+                           "log.level = ERROR\n")
+            yield f"{folder}/token", lambda *arguments: subprocess.run(
+                ["pkcs11-tool", "--module", MODULE, "--login", "--pin", pin, *arguments],
+                env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, check=True, capture_output=True, timeout=60).stdout
+
+    def public_key(self, label):
+        with self.token_copy() as (_, tool):
+            return tool("--read-object", "--type", "pubkey", "--label", label)
+
+    def plant(self, label):
+        """A key of somebody who has the PIN."""
+        live = self.vault.path("token")
+        owner = os.stat(live)
+        with self.token_copy() as (folder, tool):
+            tool("--keypairgen", "--key-type", "EC:prime256v1", "--label", label)
+            for where, _, names in os.walk(folder):
+                for name in names:
+                    path = os.path.join(live, os.path.relpath(os.path.join(where, name), folder))
+                    if not os.path.exists(path):
+                        shutil.copy(os.path.join(where, name), path)
+                        os.chown(path, owner.st_uid, owner.st_gid)
+
     def restart_lost(self):
         self.vault.kill_daemon()
         self.wait(lambda: self.ready().status != 200 and self.ready().json().get("state") == "log_key_lost",
@@ -105,6 +132,23 @@ class LostLogKey(unittest.TestCase):
             return self.vault.health("web", "/readyz")
         except OSError:
             return vault_fixture.Answer(0, None, b"{}")
+
+    @contextlib.contextmanager
+    def states_seen(self):
+        """What readyz calls the vault meanwhile, asked without a pause."""
+        seen, over = set(), threading.Event()
+
+        def look():
+            while not over.is_set():
+                seen.add(self.ready().json().get("state"))
+
+        watch = threading.Thread(target=look)
+        watch.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            watch.join()
 
     def ask(self, *command):
         before = set(os.listdir("."))
@@ -172,6 +216,10 @@ class LostLogKey(unittest.TestCase):
 
     def test_3_only_the_quorum_of_exactly_this_act_replaces_it(self):
         command = ("key", "replace", "audit-sign")
+        # One that lies there already is nobody's: it is made anew, and never what custodians are asked about.
+        self.plant("audit-sign/2")
+        self.restart_lost()
+        planted = self.public_key("audit-sign/2")
         chance = random.Random(20261129)
         for _ in range(6):  # the tool killed at any moment: the key is made once, or not yet
             killed = subprocess.Popen(self.vault.tool_command(*command), cwd=self.top,
@@ -180,6 +228,10 @@ class LostLogKey(unittest.TestCase):
             killed.kill()
             killed.wait()
         LostLogKey.folder, action = self.ask(*command)
+        self.assertNotEqual(self.public_key("audit-sign/2"), planted)
+        adopted = [e for e in self.vault.events(50) if e["op"] == "key.adopt"][-1]
+        self.assertEqual(adopted["resource"], "audit-sign/2")
+        self.assertIn(f"argument: vkey={adopted['details']['vkey']}\n", action)
         # What was made is what custodians are asked about, after a kill too.
         self.restart_lost()
         _, again = self.ask(*command)
@@ -214,8 +266,10 @@ class LostLogKey(unittest.TestCase):
         self.assertEqual(self.ready().json()["state"], "log_key_lost")
 
         folder = self.signed(action, both(action))
-        self.tool(DONE, *command, "--approvals", folder)
-        self.vault.wait_ready()
+        with self.states_seen() as seen:
+            self.tool(DONE, *command, "--approvals", folder)
+            self.vault.wait_ready()
+        self.assertEqual(seen, {"log_key_lost", "ready"})  # and nothing in between
         self.assertEqual(self.states(), {"audit-sign/1": "destroyed", "audit-sign/2": "active"})
         self.assertEqual(self.tokenize().status, 200)
         self.wait_published()
@@ -288,6 +342,28 @@ class LostLogKey(unittest.TestCase):
                        self.register)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout.count("endorsed in record"), 2, done.stdout)
+
+    def test_6_a_restored_vaults_log_is_followed_to_this_one_with_the_first_key(self):
+        with open(os.path.join(self.audit, "checkpoint"), encoding="utf-8") as file:
+            note = file.read()
+        _, size, root = note.split("\n")[:3]
+        with open(self.register, encoding="ascii") as file:
+            vault = re.search(r"^vault: (\w+)$", file.read(), re.MULTILINE).group(1)
+        action = action_text(vault, "backup.restore", {"checkpoint": f"{size} {base64.b64decode(root).hex()}"})
+        details = {"checkpoint": note, "action": action}
+        details |= {f"approval{i}": one.approve(action) for i, one in enumerate(self.people)}
+        restored = LogMaker(os.path.join(self.top, "restored"), "restored.example/log")
+        restored.append([event_line(0, time=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%dT%H:%M:%S.000Z}",
+                                    op="log.continues", resource=note.split("\n")[0], details=details)])
+        command = ("verify", restored.folder, "--key", restored.vkey, "--before", self.audit, "--before-key",
+                   self.vault.path("audit.vkey"))
+        done = auditor(*command, "--custodians", self.register)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("the quorum approved", done.stdout)
+        self.assertEqual(done.stdout.count("endorsed in record"), 2, done.stdout)
+        done = auditor(*command)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("no custodians are trusted here", done.stdout)
 
 
 if __name__ == "__main__":

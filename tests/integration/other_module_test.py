@@ -32,8 +32,7 @@ class OtherModule(unittest.TestCase):
         self.assertEqual(stored.status, 200, stored)
         token = stored.json()["token"]
         self.assertEqual(self.reveal(token).json(), {"pan": PAN, "expiry": "2029-12"})
-        self.vault.kill_daemon()
-        self.vault.wait_ready("processor")
+        self.vault.kill_and_wait()
         self.assertEqual(self.reveal(token).json(), {"pan": PAN, "expiry": "2029-12"})
         again = self.vault.request("web", "POST", "/v1/tokenize",
                                    {"pan": PAN, "customer": "+77010000001"})

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import shlex
 import shutil
 import signal
@@ -82,10 +83,16 @@ class Init(unittest.TestCase):
         self.assertEqual(again.returncode, 4)
         self.assertIn("a vault is there already", again.stderr)
         self.assertEqual(subprocess.check_output(["find", self.dir, "-printf", "%p %T@ %s\n"]), before)
+        other = init(self.dir + "-other", "--config-dir", self.dir)
+        self.assertIn("a vault is there already", other.stderr)
+        self.assertFalse(os.path.exists(self.dir + "-other"))
 
     def test_leaves_nothing_half_made(self):
-        failed = init(self.dir, "--module", "/usr/lib/x86_64-linux-gnu/libm.so.6")
-        self.assertEqual(failed.returncode, 4)
+        for left in ([], ["vault"]):  # of nothing, and of a folder that was there
+            failed = init(self.dir, "--module", "/usr/lib/x86_64-linux-gnu/libm.so.6")
+            self.assertEqual(failed.returncode, 4)
+            self.assertEqual(os.listdir(self.top), left)
+            os.makedirs(self.dir, exist_ok=True)
         self.assertEqual(os.listdir(self.dir), [])
         self.assertEqual(init(self.dir).returncode, 0)
 
@@ -137,6 +144,20 @@ class Tool(unittest.TestCase):
                                 check=False)
         self.assertEqual(again.returncode, 1)
         self.assertNotEqual(again.stderr, "")
+
+    def test_of_operators_who_add_one_client_at_once_one_does(self):
+        for number in range(5):
+            client = f"raced-{number}"
+            tries = [subprocess.Popen(
+                self.vault.tool_command("client", "add", client, "--san", f"dns:{client}-{each}.test",
+                                        "--permissions", "tokenize"),
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for each in range(8)]
+            said = [one.communicate(timeout=60)[1] for one in tries]
+            added = [each for each, one in enumerate(tries) if one.returncode == 0]
+            self.assertEqual(len(added), 1, said)
+            rows = json.loads(self.vault.tool("--format", "json", "client", "list").stdout)
+            row, = (row for row in rows if row["client"] == client)
+            self.assertIn(f"dns:{client}-{added[0]}.test", row.values())
 
     def test_tokens_can_be_looked_at_frozen_and_deleted(self):
         token = self.token()
@@ -223,18 +244,24 @@ class Up(unittest.TestCase):
     def setUp(self):
         self.vault = vault_fixture.shared(vault_fixture.OPERATORS)
 
+    def pid(self, name):
+        with open(self.vault.path(f"{name}.pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def wait_for(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
     def test_1_what_dies_comes_back(self):
         token = self.vault.request("web", "POST", "/v1/tokenize", CARD).json()["token"]
-        before = self.vault.daemon_pid
-        self.vault.kill_daemon()
-        time.sleep(0.3)
-        self.vault.wait_ready()
-        self.assertNotEqual(self.vault.daemon_pid, before)
+        self.vault.kill_and_wait()
         self.assertEqual(self.vault.request("web", "POST", "/v1/tokenize", CARD).json()["token"], token)
-        with open(self.vault.path("gate-web.pid"), encoding="ascii") as file:
-            os.kill(int(file.read()), signal.SIGKILL)
+        gate = self.pid("gate-web")
+        os.kill(gate, signal.SIGKILL)
         self.vault.forget_connections()
-        time.sleep(0.3)
+        self.wait_for(lambda: self.pid("gate-web") != gate)
         self.vault.wait_ready()
         self.assertEqual(self.vault.request("web", "POST", "/v1/tokenize", CARD).json()["token"], token)
 
@@ -259,9 +286,12 @@ class Up(unittest.TestCase):
         self.assertIn("already runs", done.stderr)
 
     def test_4_everything_dies_with_its_supervisor_and_the_vault_is_resumed(self):
-        with open(self.vault.path("supervisor.pid"), encoding="ascii") as file:
-            os.kill(int(file.read()), signal.SIGKILL)
-        time.sleep(1.0)
+        processes = [os.pidfd_open(self.pid(name))
+                     for name in ("daemon", *(f"gate-{gate}" for gate in vault_fixture.GATES))]
+        os.kill(self.pid("supervisor"), signal.SIGKILL)
+        for process in processes:
+            self.assertTrue(select.select([process], [], [], 60)[0])
+            os.close(process)
         self.vault.forget_connections()
         with self.assertRaises(OSError):
             self.vault.connect("web", timeout=2)

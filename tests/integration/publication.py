@@ -24,7 +24,9 @@ class Watch:
             return int(file.read().split(b"\n")[1])
 
     def watch(self):
-        while not self.ended.wait(POLL_S):
+        ended = False
+        while not ended:
+            ended = self.ended.wait(POLL_S)  # what came last is looked at, too
             size, now = self.size(), time.time()
             if size != self.seen[-1][1]:
                 self.seen.append((now, size))

@@ -6,15 +6,11 @@ without."""
 import os
 import random
 import subprocess
-import sys
 import unittest
 
 import ceremony_table
-import ceremony_test
+from ceremonies import Ceremonies, hsm_queue
 from ceremony_table import SOFTHSM, Gone, Sitting, combine
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fault"))
-import hsm_queue  # noqa: E402  (its folder is known only now)
 
 SHIM = os.path.join(ceremony_table.PROGRAMS, "tests", "hsm", "cardvault_shim.so")
 SOFTOKEN = "/usr/lib/x86_64-linux-gnu/libsoftokn3.so"
@@ -22,16 +18,12 @@ CKR_DEVICE_ERROR = 0x30
 THREE = ("carol", "dana", "erik")
 
 
-class InPlace(ceremony_test.Ceremonies):
+class InPlace(Ceremonies):
     target, settings = "", {}  # the module behind the shim, and its environment
 
     def setUp(self):
         super().setUp()
-        queue = os.path.join(self.top, "queue")
-        with open(queue, "wb") as file:
-            file.truncate(1 << 16)
-        self.queue = hsm_queue.Queue(queue)
-        self.settings = {"CARDVAULT_SHIM_TARGET": self.target, "CARDVAULT_SHIM_FAULTS": queue}
+        self.settings = {"CARDVAULT_SHIM_TARGET": self.target, "CARDVAULT_SHIM_FAULTS": self.new_queue()}
 
     def table(self, **options):
         out = super().table(**options)
@@ -158,7 +150,10 @@ class WithAnOfficer(InPlace):
         self.assert_opened_by(sitting.papers, officer=False, user=False)
         self.assertNotIn("a renewal of the token's PINs was broken off", self.tool("doctor").stdout)
 
+
 @unittest.skipUnless(os.path.exists(SOFTOKEN), "libnss3 is not installed")
+
+
 class WithoutAnOfficer(InPlace):
     """NSS: its database knows one PIN, and the vault finds it in a file."""
 

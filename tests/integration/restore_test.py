@@ -79,6 +79,9 @@ class Restore(unittest.TestCase):
         done = self.asked(path, folder, "--known-checkpoint", forged)
         self.assertEqual(done.returncode, 1)
         self.assertIn("signed by a key given", done.stderr)
+        new = os.path.join(folder, "new")
+        self.assertEqual(self.asked(path, new, "--known-checkpoint", forged).returncode, 1)
+        self.assertFalse(os.path.exists(new))
 
     def test_3_killed_anywhere_it_begins_anew_or_is_complete(self):
         path, folder = vault.backup("kills.cvb"), self.folder()
@@ -172,7 +175,7 @@ class Restore(unittest.TestCase):
             vault.up()
 
     def examine(self, other, cards, later, open_code, locked, old_log):
-        vault_fixture.clear_of_midnight()
+        vault_fixture.clear_of_the_hour(300)
         other.up()
         self.addCleanup(other.close)
         self.token = token = next(iter(cards))

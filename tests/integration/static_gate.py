@@ -9,8 +9,9 @@ import certificates
 
 
 def make_certificates(folder):
-    """folder/ca.pem, gate.pem/.key for 127.0.0.1, collector.pem/.key; stranger.pem/.key of another CA."""
-    for ca, names in (("ca", ("gate", "collector")), ("other-ca", ("stranger",))):
+    """folder/ca.pem, gate.pem/.key for 127.0.0.1, collector.pem/.key, expired.pem/.key; stranger.pem/.key
+    of another CA."""
+    for ca, names in (("ca", ("gate", "collector", "expired")), ("other-ca", ("stranger",))):
         base = os.path.join(folder, ca)
         certificates.new_key(f"{base}.key")
         certificates.openssl("req", "-x509", "-new", "-key", f"{base}.key", "-subj", f"/CN={ca}",
@@ -21,7 +22,7 @@ def make_certificates(folder):
             certificates.openssl("req", "-new", "-key", f"{path}.key", "-subj", f"/CN={name}",
                                  "-addext", "subjectAltName=IP:127.0.0.1", "-out", f"{path}.csr")
             certificates.openssl("x509", "-req", "-in", f"{path}.csr", "-CA", f"{base}.pem", "-CAkey",
-                                 f"{base}.key", "-copy_extensions", "copy", "-days", "2",
+                                 f"{base}.key", "-copy_extensions", "copy", "-days", "-1" if name == "expired" else "2",
                                  "-out", f"{path}.pem")
 
 

@@ -11,13 +11,10 @@ import re
 import subprocess
 import unittest
 
-import gate_test
+import lone_gate
 
 
-class TlsScan(unittest.TestCase):
-    setUpClass = classmethod(gate_test.GateTest.setUpClass.__func__)
-    tearDownClass = classmethod(gate_test.GateTest.tearDownClass.__func__)
-
+class TlsScan(lone_gate.GateCase):
     def test_exactly_this_is_offered(self):
         found = subprocess.run(["sslscan", "--no-colour", f"localhost:{self.gate.port}"], check=True, timeout=60,
                                capture_output=True, text=True).stdout

@@ -9,6 +9,7 @@ import vault_fixture
 
 DONE, REFUSED, WAITS = 0, 1, 5
 SECOND = vault_fixture.SECOND_UID
+CUSTOMER = "+77090000001"
 
 
 @unittest.skipIf(os.geteuid() != 0, "acts as other accounts")
@@ -18,7 +19,8 @@ class TwoOperators(unittest.TestCase):
         cls.vault = vault_fixture.shared(vault_fixture.OPERATORS)
         if len(cls.vault.settings) == 1:  # the first time: its clients are registered by one operator
             cls.vault.settings.append('admin.two_operators=["client.release", "client.add", '
-                                      '"recipient.remove", "otp.unlock"]')
+                                      '"recipient.remove", "otp.unlock", "token.unfreeze", '
+                                      '"customer.unfreeze", "clock.confirm"]')
             cls.vault.down()
             cls.vault.up()
 
@@ -62,6 +64,48 @@ class TwoOperators(unittest.TestCase):
                 self.run_as(None, DONE, "client", "release", "web")
                 self.assertFalse(self.frozen())
 
+    def test_no_word_is_noted_before_there_is_anything_to_undo(self):
+        before = self.vault.events(1)[0]["seq"]
+        refused = self.run_as(SECOND, REFUSED, "client", "release", "web")
+        self.assertIn("'web' is not frozen", refused.stderr)
+        self.freeze()
+        self.run_as(None, WAITS, "client", "release", "web")
+        self.assertTrue(self.frozen())
+        self.run_as(SECOND, DONE, "client", "release", "web")
+        card = {"pan": "4111111111111111", "customer": CUSTOMER}
+        token = self.vault.request("web", "POST", "/v1/tokenize", card).json()["token"]
+        for what in (("token", "unfreeze", token), ("clock", "confirm"),
+                     ("customer", "unfreeze"), ("otp", "unlock")):
+            with self.subTest(what=what):
+                refused = self.run_as(SECOND, REFUSED, *what, stdin=CUSTOMER + "\n")
+                self.assertIn("there is nothing to", refused.stderr)
+        asked = [e["actor"] for e in self.vault.events(50)
+                 if e["op"] == "approval.request" and e["seq"] > before]
+        self.assertEqual(asked, ["operator:root"])
+
+    def test_a_freeze_voids_the_words_for_a_release(self):
+        self.freeze()
+        self.run_as(None, WAITS, "client", "release", "web")
+        self.freeze()  # for a reason of its own
+        self.run_as(SECOND, WAITS, "client", "release", "web")
+        self.assertTrue(self.frozen())
+        self.run_as(None, DONE, "client", "release", "web")
+
+    def test_a_word_for_an_unlock_is_for_the_wrong_tries_before_it(self):
+        phone = "+77090000019"
+        unlock = ("otp", "unlock")
+        enter = lambda: self.assertEqual(self.vault.verify(phone, "verify_login", "000000").status, 403)  # noqa: E731
+        enter()
+        self.run_as(SECOND, WAITS, *unlock, stdin=phone + "\n")
+        for _ in range(2):
+            enter()
+        self.assertEqual(self.vault.verify(phone, "verify_login", "000000").code, "locked")
+        done = self.run_as(None, WAITS, *unlock, stdin=phone + "\n")
+        self.assertIn("yours is noted", done.stderr)
+        self.assertEqual(self.vault.verify(phone, "verify_login", "000000").code, "locked")
+        self.run_as(SECOND, DONE, *unlock, stdin=phone + "\n")  # nothing was counted since
+        self.assertEqual(self.vault.verify(phone, "verify_login", "000000").status, 403)
+
     def test_another_act_is_not_approved_by_it(self):
         self.freeze("web")
         self.freeze("processor")
@@ -85,6 +129,8 @@ class TwoOperators(unittest.TestCase):
 
     def test_a_customer_stands_in_no_record_of_it(self):
         phone = "+77090000017"
+        for who in (phone, "+77090000018"):
+            self.assertEqual(self.vault.verify(who, "verify_login", "000000").status, 403)
         self.run_as(None, WAITS, "otp", "unlock", stdin=phone + "\n")
         self.run_as(SECOND, WAITS, "otp", "unlock", stdin="+77090000018\n")
         self.run_as(SECOND, DONE, "otp", "unlock", stdin=phone + "\n")

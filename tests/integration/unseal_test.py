@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """A vault whose PIN only its custodians can give: sealed until three of five brought their shares, wrong
 shares named and counted, sealed again by a command, by a crash or not, never by a reboot. On a real
-vault; the shares are made by the test itself (custodians.py)."""
+vault (sealed_vault.py)."""
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -15,13 +14,11 @@ import time
 import unittest
 
 import ceremony_table
-import custodians
 import vault_fixture
 from ceremony_table import Sitting, Table
-from custodians import AdminSocket, encode_share
+from custodians import encode_share
+from sealed_vault import NAMES, NEEDED, SealedVault
 
-NAMES = ("anna", "bolat", "carol", "dana", "erik")
-NEEDED = 3
 PATIENCE_S = 60
 
 
@@ -30,32 +27,10 @@ class Sealed(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.vault = vault_fixture.shared()
-        answer = cls.vault.request("web", "POST", "/v1/tokenize",
-                                   {"pan": "4111111111111111", "customer": "+77010000001"})
-        cls.token = answer.json()["token"]
-        with open(cls.vault.path("pin"), encoding="ascii") as file:
-            cls.pin = file.read().strip()
-        cls.id = secrets.token_hex(8)
-        values = custodians.split(cls.pin.encode(), NEEDED, len(NAMES))
-        cls.shares = [encode_share(cls.id, "user-pin", index, NEEDED, len(NAMES), value)
-                      for index, value in enumerate(values, 1)]
-        cls.vault.down()
-        custodians.write_transcript(cls.vault.path("custody"), cls.id, NAMES, cls.shares, NEEDED)
-        os.unlink(cls.vault.path("pin"))
-        cls.configure(lambda text: re.sub(r"\?pin-source=[^\"]*", "", text))
-        cls.configure(lambda text: text + '\n[unseal]\nby = "custodians"\nsurvive_crash = false\n')
+        cls.vault = SealedVault()
+        cls.addClassCleanup(cls.vault.close)
+        cls.token, cls.shares = cls.vault.token, cls.vault.shares
         cls.start()
-
-    @classmethod
-    def configure(cls, change):
-        path = cls.vault.path("vault.toml")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        changed = change(text)
-        assert changed != text
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(changed)
 
     @classmethod
     def start(cls):
@@ -83,12 +58,8 @@ class Sealed(unittest.TestCase):
             time.sleep(0.05)
         raise AssertionError(f"{[cls.state(gate) for gate in vault_fixture.GATES]} and not {state}:\n{cls.vault.log_tail()}")
 
-    def admin(self, verb, arguments=(), blob=b""):
-        with AdminSocket(self.vault.path("run", "cardvaultd", "admin.sock")) as line:
-            return line.run(verb, arguments, blob)
-
     def give(self, share):
-        return self.admin("unseal.share", blob=share)
+        return self.vault.admin("unseal.share", blob=share)
 
     def unseal(self, which=(0, 2, 4)):
         for number, index in enumerate(which, 1):
@@ -98,27 +69,14 @@ class Sealed(unittest.TestCase):
         self.wait_for("ready")
 
     def field(self, name):
-        return dict(self.admin("unseal.status")[2]).get(name)
+        return dict(self.vault.admin("unseal.status")[2]).get(name)
 
     def reveal(self):
         return self.vault.request("processor", "POST", "/v1/detokenize",
                                   {"token": self.token, "purpose": "payment"})
 
     def pin_in_memory(self):
-        """Whether the daemon's memory holds the PIN anywhere."""
-        pid = self.vault.daemon_pid
-        with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
-            for line in maps:
-                begin, end = (int(part, 16) for part in line.split()[0].split("-"))
-                if " rw" not in line or line.rstrip().endswith(("[vvar]", "[vsyscall]")):
-                    continue
-                try:
-                    memory.seek(begin)
-                    if self.pin.encode() in memory.read(end - begin):
-                        return True
-                except (OSError, ValueError):
-                    continue
-        return False
+        return self.vault.pin_in_memory_of(self.vault.daemon_pid)
 
     def test_1_sealed_it_says_so_and_does_nothing(self):
         self.assertEqual(self.state(), "sealed")
@@ -134,12 +92,12 @@ class Sealed(unittest.TestCase):
     def test_2_a_wrong_share_is_named_at_once(self):
         bad = bytearray(self.shares[1])
         bad[20] ^= 1
-        changed = encode_share(self.id, "user-pin", 2, NEEDED, 5, bytes(bad[14:46]))
+        changed = encode_share(self.vault.ceremony, "user-pin", 2, NEEDED, 5, bytes(bad[14:46]))
         value = self.shares[1][14:46]
         cases = (
             (encode_share("00" * 8, "user-pin", 2, NEEDED, 5, value), "belongs to another ceremony"),
-            (encode_share(self.id, "so-pin", 2, NEEDED, 5, value), "not the secret asked for"),
-            (encode_share(self.id, "user-pin", 2, NEEDED, 5, value, 2), "no ceremony of this transcript"),
+            (encode_share(self.vault.ceremony, "so-pin", 2, NEEDED, 5, value), "not the secret asked for"),
+            (encode_share(self.vault.ceremony, "user-pin", 2, NEEDED, 5, value, 2), "no ceremony of this transcript"),
             (changed, "its value is not the one recorded"),
             (bytes(bad), "that is no share"),
             (b"", "that is no share"),
@@ -186,7 +144,8 @@ class Sealed(unittest.TestCase):
         searched = os.geteuid() == 0 and not vault_fixture.SANITIZED
         if searched:
             self.assertTrue(self.pin_in_memory(), "the search finds it where it has to be")
-        self.assertTrue(self.admin("seal")[0])
+        self.vault.tool("seal")
+        self.assertIn("sealed", self.vault.tool("status").stdout, "the tool returned before it was")
         self.wait_for("sealed")
         self.assertEqual(self.reveal().code, "sealed")
         self.assertEqual(self.vault.daemon_pid, self._pid)
@@ -194,6 +153,42 @@ class Sealed(unittest.TestCase):
             self.assertFalse(self.pin_in_memory())
         # Any three do, and wrong entries before are forgotten.
         self.unseal((3, 1, 2))
+        self.assertEqual(self.reveal().status, 200)
+
+    def test_4b_a_reload_sees_what_the_pin_hides(self):
+        """The URIs in force name where custodians' PIN is, those of the file don't."""
+        with open(self.vault.path("vault.toml"), encoding="utf-8") as file:
+            text = file.read()
+        uri = re.search(r'(?m)^token = "(.*)"', text)[1]
+        waits = "needs a restart: [hsm]; the rest of the configuration holds now"
+        for said, changed in (("the configuration holds now", text),
+                              (waits, text.replace(uri, "pkcs11:token=another")),
+                              (waits, text + f'\n[[hsm.standby]]\ntoken = "{uri}"\n')):
+            with open(self.vault.path("vault.toml"), "w", encoding="utf-8") as file:
+                file.write(changed)
+            self.assertEqual(self.vault.admin("reload")[:2], (True, said))
+        with open(self.vault.path("vault.toml"), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_4c_what_was_reloaded_holds_when_it_is_unsealed_again(self):
+        path = self.vault.path("vault.toml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+
+        def reload(content):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(content)
+            self.assertEqual(self.vault.admin("reload")[:2], (True, "the configuration holds now"))
+
+        narrow = text.replace('clients = ["processor"', 'clients = ["nobody"', 1)
+        self.assertNotEqual(narrow, text)
+        reload(narrow)
+        self.assertEqual(self.reveal().status, 403)
+        self.assertTrue(self.vault.admin("seal")[0])
+        self.wait_for("sealed")
+        self.unseal()
+        self.assertEqual(self.reveal().status, 403, "the ceiling of the start is back")
+        reload(text)
         self.assertEqual(self.reveal().status, 200)
 
     def test_5_a_crash_seals_it(self):
@@ -205,7 +200,7 @@ class Sealed(unittest.TestCase):
         supervisor = lambda: subprocess.run(  # noqa: E731
             [os.path.join(vault_fixture.ROOT, "dev"), "down", self.vault.dir], check=True, timeout=120)
         supervisor()
-        self.configure(lambda text: text.replace("survive_crash = false", "survive_crash = true"))
+        self.vault.rewrite(lambda text: text.replace("survive_crash = false", "survive_crash = true"))
         self.start()
         self.unseal()
         self.assertIn("a crash heals by itself; root of this machine", self.vault.tool("doctor", check=False).stdout)
@@ -214,7 +209,7 @@ class Sealed(unittest.TestCase):
             self.vault.kill_daemon()
             self.wait_restarted("ready", pid)
             self.assertEqual(self.reveal().status, 200)
-        self.assertTrue(self.admin("seal")[0])
+        self.assertTrue(self.vault.admin("seal")[0])
         self.wait_for("sealed")
         pid = self.vault.daemon_pid
         self.vault.kill_daemon()

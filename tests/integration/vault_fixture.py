@@ -7,11 +7,12 @@ that sends exactly what a test says.
 """
 
 import atexit
+import contextlib
 import http.client
 import json
 import os
-import random
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -24,8 +25,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "recipient"))
-
 import recipient  # noqa: E402  (its folder is known only now)
+from free_ports import free_ports  # noqa: E402
 
 GATES = ("web", "processor", "auditor")
 # As for ./dev up: the programs of another build, such as one with sanitizers.
@@ -59,25 +60,6 @@ class Answer:
         return f"<{self.status} {self.body[:300]!r}>"
 
 
-def _free_ports(count):
-    """The first of `count` consecutive ports that nobody listens on."""
-    for _ in range(200):
-        first = random.randrange(20000, 31000)
-        held = []
-        try:
-            for port in range(first, first + count):
-                probe = socket.socket()
-                held.append(probe)
-                probe.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-        finally:
-            for probe in held:
-                probe.close()
-    raise RuntimeError("no free ports between 20000 and 31000")
-
-
 class Vault:
     """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`, or a
     function that makes them from the vault's folder."""
@@ -87,7 +69,7 @@ class Vault:
         os.chmod(self.dir, 0o711)  # the processes drop to their own users, who must get through
         self.settings = list(settings)
         self.options = list(options(self.dir) if callable(options) else options)
-        self.port = _free_ports(len(GATES))
+        self.port = free_ports(len(GATES))
         self._contexts = {}
         self._kept = {}
         self._recipients = {}
@@ -153,17 +135,35 @@ class Vault:
             return int(file.read())
 
     def kill_daemon(self):
-        os.kill(self.daemon_pid, signal.SIGKILL)
+        """kill -9, until it is dead and another one is started."""
+        pid = self.daemon_pid
+        os.kill(pid, signal.SIGKILL)
+        end = time.monotonic() + 60
+        while self.daemon_pid == pid:
+            if time.monotonic() > end:
+                raise RuntimeError(f"the daemon was not started again:\n{self.log_tail()}")
+            time.sleep(0.005)
 
     def kill_and_wait(self):
         """kill -9 of the daemon, until another one answers at every gate."""
-        pid = self.daemon_pid
         self.kill_daemon()
-        end = time.monotonic() + 15
-        while self.daemon_pid == pid and time.monotonic() < end:
-            time.sleep(0.05)
         for gate in GATES:
             self.wait_ready(gate)
+
+    @contextlib.contextmanager
+    def without_daemon(self):
+        """kill -9 of the daemon, and another one is started when the block ends."""
+        with open(self.path("supervisor.pid"), encoding="ascii") as file:
+            supervisor = int(file.read())
+        daemon = os.pidfd_open(self.daemon_pid)
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            signal.pidfd_send_signal(daemon, signal.SIGKILL)
+            select.select([daemon], [], [], 60)  # its connections are closed by then
+            yield
+        finally:
+            os.close(daemon)
+            os.kill(supervisor, signal.SIGCONT)
 
     def configure(self, *settings):
         """Sets keys as `--set` does, on the running vault."""
@@ -171,7 +171,7 @@ class Vault:
                        check=True)
         self.tool("reload")
 
-    def wait_ready(self, gate="web", timeout=30):
+    def wait_ready(self, gate="web", timeout=60):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             try:
@@ -378,9 +378,9 @@ def address_space(limit):
     return (resource.RLIM_INFINITY,) * 2 if SANITIZED else (limit, limit)
 
 
-def clear_of_midnight(seconds=60):
-    """Budgets are of UTC days: waits where the day would end within a test."""
-    left = 86400 - time.time() % 86400
+def clear_of_the_hour(seconds=60):
+    """Budgets are of UTC hours and days: waits where one would end within a test."""
+    left = 3600 - time.time() % 3600
     if left < seconds:
         time.sleep(left + 1)
 

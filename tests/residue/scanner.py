@@ -2,6 +2,7 @@
 about, and pieces of one that would give it away."""
 
 import base64
+import contextlib
 import os
 import re
 
@@ -123,7 +124,7 @@ class Scanner:
                 path = os.path.join(at, name)
                 if not os.path.isfile(path) or os.path.islink(path):
                     continue
-                with open(path, "rb") as file:
+                with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:  # or it is gone meanwhile
                     hits += self.search(file.read(), os.path.relpath(path, folder))
-                count += 1
+                    count += 1
         return hits, count

@@ -26,7 +26,7 @@ def options(folder):
         "ASAN_OPTIONS": f"{common}:fast_unwind_on_malloc=0",
         "UBSAN_OPTIONS": f"{common}:print_stacktrace=1",
         "LSAN_OPTIONS": f"{common}:suppressions={HERE}/lsan.supp",
-        "TSAN_OPTIONS": common,
+        "TSAN_OPTIONS": f"{common}:suppressions={HERE}/tsan.supp",
     }
 
 

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "vault/audit/tile.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::audit {
 namespace {
@@ -33,16 +34,6 @@ std::unexpected<base::Error> failure(const char* operation) {
 std::string folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash);
-}
-
-base::Result<void> write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return failure("write log file");
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
 }
 
 base::Result<void> sync_folder(int root, const std::string& path) {
@@ -173,7 +164,7 @@ base::Result<int> DiskLogFiles::write_file(const std::string& path, std::string_
     if (fd < 0) done = failure("create log file");
   }
   if (done && ::fchmod(fd, kFileMode) != 0) done = failure("open log file");
-  if (done) done = write_all(fd, bytes);
+  if (done && (errno = base::write_all(fd, bytes)) != 0) done = failure("write log file");
   if (done) return fd;
   if (fd >= 0) {
     ::close(fd);

@@ -50,6 +50,13 @@ std::optional<Replacement> replacement_in(std::string_view line) {
                      std::move(action),    std::move(approvals), event->time_ms};
 }
 
+// Is it worth a key's look?
+bool hands_over(std::string_view line) {
+  return (line.find(kMarker) != std::string_view::npos &&
+          line.find(kAfter) != std::string_view::npos) ||
+         replacement_in(line).has_value();
+}
+
 bool is_among(const std::vector<VerifierKey>& keys, const VerifierKey& key) {
   return std::ranges::any_of(keys,
                              [&](const VerifierKey& one) { return one.text() == key.text(); });
@@ -105,17 +112,12 @@ void KeyChain::judge(const Replacement& said, std::uint64_t record) {
   found_.push_back({said.key, record, said.last_known});
 }
 
-Successors find_successors(const LogView& view, const VerifierKey& first,
-                           const QuorumJudge& judge) {
-  Successors found;
-  KeyChain chain(first, judge);
+std::optional<MissingFile> for_each_handover(
+    const LogView& view,
+    const std::function<void(std::string_view event, std::uint64_t record)>& each) {
   for (std::uint64_t index = 0; index * kTileWidth < view.size(); ++index) {
     const FoundFile file = view.bundle(index);
-    if (!file.bytes) {
-      found.missing = file.path;
-      found.missing_record = index * kTileWidth;
-      break;
-    }
+    if (!file.bytes) return MissingFile{file.path, index * kTileWidth};
     if (file.bytes->find(kMarker) == std::string::npos &&
         file.bytes->find(kReplaced) == std::string::npos) {
       continue;
@@ -124,8 +126,21 @@ Successors find_successors(const LogView& view, const VerifierKey& first,
     std::uint64_t record = index * kTileWidth;
     for (auto entry = entries.next(); entry && record < view.size();
          entry = entries.next(), ++record) {
-      chain.look_at(*entry, record);
+      if (hands_over(*entry)) each(*entry, record);
     }
+  }
+  return std::nullopt;
+}
+
+Successors find_successors(const LogView& view, const VerifierKey& first,
+                           const QuorumJudge& judge) {
+  Successors found;
+  KeyChain chain(first, judge);
+  const auto missing = for_each_handover(
+      view, [&](std::string_view event, std::uint64_t record) { chain.look_at(event, record); });
+  if (missing) {
+    found.missing = missing->path;
+    found.missing_record = missing->record;
   }
   found.keys = chain.successors();
   found.refused = chain.refused();

@@ -37,6 +37,17 @@ struct Replacement {
 // Why a replacement is not believed; "": it is. Whose custodians to trust is the reader's to say.
 using QuorumJudge = std::function<std::string(const Replacement&, const Checkpoint& last)>;
 
+// Of each event that endorses a key of the log, by whichever key, or puts one in a lost one's
+// place, in the log's order; its signature is not looked at. Returns where the search had to end:
+// the file that is missing, and its first record. Throws StartupError as LogView.
+struct MissingFile {
+  std::string path;
+  std::uint64_t record = 0;
+};
+std::optional<MissingFile> for_each_handover(
+    const LogView& view,
+    const std::function<void(std::string_view event, std::uint64_t record)>& each);
+
 // Takes events in the log's order.
 class KeyChain {
  public:

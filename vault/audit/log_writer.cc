@@ -44,6 +44,8 @@ TileReader LogWriter::reader() const {
 std::optional<std::string> LogWriter::open(std::span<const KeptCheckpoint> kept) {
   tree_ = {};
   note_.clear();
+  durable_size_ = 0;
+  pending_.reset();
   const auto note = files_.read(std::string(kCheckpointPath));
   if (!note) return "its checkpoint can't be read (" + said(note.error()) + ")";
   if (*note) {
@@ -82,7 +84,10 @@ std::optional<std::string> LogWriter::prove(const KeptCheckpoint& kept) {
   TileReader tiles = reader();
   const auto proof = consistency_proof(old.size, size(), tiles.nodes());
   if (!proof) {
-    return "its tiles are missing or damaged (" + said(proof.error()) + ")";
+    return "its tiles are missing or damaged (" + said(proof.error()) +
+           "), which it takes to continue the checkpoint " + kept.where + ", of " +
+           std::to_string(old.size) +
+           " events: if its files were moved away, name their folder in [audit] closed";
   }
   if (!verify_consistency(old.size, old.root, size(), tree_.root(), *proof)) {
     return "it is not a continuation of the checkpoint " + kept.where + ", of " +
@@ -93,6 +98,12 @@ std::optional<std::string> LogWriter::prove(const KeptCheckpoint& kept) {
 
 base::Result<void> LogWriter::publish(std::span<const std::string> entries) {
   if (entries.empty()) return {};
+  if (pending_) {
+    const std::uint64_t begun = pending_->tree.size() - size();
+    if (auto done = finish(); !done) return done;
+    if (entries.size() <= begun) return {};
+    entries = entries.subspan(begun);
+  }
   TileTree next = tree_;
   std::vector<LogFile> files;
   for (const std::string& entry : entries) next.add(entry, files);
@@ -108,10 +119,25 @@ base::Result<void> LogWriter::publish(std::span<const std::string> entries) {
   if (open_checkpoint(*note, keys_.front()).trust != Trust::kGood) {
     return base::fail(base::Code::kInternal, "verify the new checkpoint's signature");
   }
-  if (auto done = files_.replace(std::string(kCheckpointPath), *note); !done) return done;
+  pending_ = {std::move(next), std::move(*note)};
+  return finish();
+}
+
+base::Result<void> LogWriter::make_durable() {
+  if (durable_size_ == size()) return {};
+  auto done = files_.replace(std::string(kCheckpointPath), note_);
+  if (done) durable_size_ = size();
+  return done;
+}
+
+base::Result<void> LogWriter::finish() {
+  auto done = files_.replace(std::string(kCheckpointPath), pending_->note);
+  if (!done) return done;
   const auto before = tree_.unfinished();
-  tree_ = std::move(next);
-  note_ = std::move(*note);
+  tree_ = std::move(pending_->tree);
+  note_ = std::move(pending_->note);
+  pending_.reset();
+  durable_size_ = size();
   // Whoever reads by an older checkpoint finds the beginning of the full file (tlog-tiles). One
   // that stays for a failure here is in nobody's way.
   const auto still = tree_.unfinished();

@@ -35,10 +35,18 @@ class LogWriter {
 
   // Appends entries, durably. After an error nothing is published as far as this object is
   // concerned, and the same entries have to come again, more of them perhaps: what the failed call
-  // wrote is the beginning of that. kStorageFull, kStoreFailed, errors of Sign. After open() only.
+  // wrote is the beginning of that, and may be what readers see already. kStorageFull,
+  // kStoreFailed, errors of Sign. After open() only.
   [[nodiscard]] base::Result<void> publish(std::span<const std::string> entries);
 
+  // Puts the checkpoint that open() found into its place once more, durably, where that may not be
+  // so yet: see durable_size(). kStorageFull, kStoreFailed. After open() only.
+  [[nodiscard]] base::Result<void> make_durable();
+
   [[nodiscard]] std::uint64_t size() const noexcept { return tree_.size(); }
+  // Of the last checkpoint that this object put in its place; 0 before the first since open(): one
+  // that it found there may be of a process that was killed before the folder was synced.
+  [[nodiscard]] std::uint64_t durable_size() const noexcept { return durable_size_; }
   // The last one published; empty before the first.
   [[nodiscard]] const std::string& checkpoint() const noexcept { return note_; }
   // Of what is published.
@@ -47,12 +55,21 @@ class LogWriter {
  private:
   [[nodiscard]] std::optional<std::string> load(const std::string& note);
   [[nodiscard]] std::optional<std::string> prove(const KeptCheckpoint& kept);
+  [[nodiscard]] base::Result<void> finish();
 
   LogFiles& files_;
   const std::vector<VerifierKey> keys_;
   const Sign sign_;
   TileTree tree_;
   std::string note_;
+  std::uint64_t durable_size_ = 0;
+  // Signed, its files durable, and not known to be in its place: a replacement that failed may have
+  // put it there. Before it is, no file is written that it may cover.
+  struct Pending {
+    TileTree tree;
+    std::string note;
+  };
+  std::optional<Pending> pending_;
 };
 
 }  // namespace cardvault::audit

@@ -33,8 +33,9 @@ using MirrorProgress = std::function<void(std::uint64_t done, std::uint64_t all)
 //
 // `keys`: the one that is trusted, and after it those that the log has handed on to (key_chain.h)
 // as far as they are known. Further ones are looked for when a checkpoint needs them, in the copy
-// and then in what is served, which reads all records, and are added. `judge` says whether a
-// quorum's word is believed where a key was lost.
+// and then in what is served, which reads all records, and are added. A copy whose own checkpoint
+// is by a key before the trusted one is taken up where the served log continues it. `judge` says
+// whether a quorum's word is believed where a key was lost.
 [[nodiscard]] base::Result<MirrorReport> update_mirror(const ReadFile& remote, LogFiles& local,
                                                        std::vector<VerifierKey>& keys,
                                                        const MirrorProgress& progress,

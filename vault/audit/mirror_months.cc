@@ -10,7 +10,7 @@
 namespace cardvault::audit {
 namespace {
 
-constexpr std::size_t kMostMonths = 12 * 200;  // no log is older
+constexpr std::size_t kMostMonths = 12UZ * 200;  // no log is older
 
 class Months {
  public:

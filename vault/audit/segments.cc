@@ -160,18 +160,33 @@ base::Result<void> MonthlyLog::publish(std::span<const std::string> entries) {
   return done;
 }
 
+base::Result<std::optional<Manifest>> MonthlyLog::latest() {
+  const auto text = files_.read(std::string(kLatestManifest));
+  if (!text) return std::unexpected(text.error());
+  if (!*text) return std::nullopt;
+  auto manifest = parse_manifest(**text);
+  if (!manifest) return base::fail(base::Code::kRecordDamaged, "read segment/latest");
+  return manifest;
+}
+
+base::Result<std::uint64_t> MonthlyLog::closed_size() {
+  const auto manifest = latest();
+  if (!manifest) return std::unexpected(manifest.error());
+  return *manifest ? (*manifest)->size : 0;
+}
+
 base::Result<void> MonthlyLog::close(const std::string& month) {
-  const auto latest = files_.read(std::string(kLatestManifest));
-  if (!latest) return std::unexpected(latest.error());
+  const auto before = latest();
+  if (!before) return std::unexpected(before.error());
   Manifest manifest;
   manifest.month = month;
-  if (*latest) {
-    const auto before = parse_manifest(**latest);
-    if (!before) return base::fail(base::Code::kRecordDamaged, "read segment/latest");
-    if (before->month >= month) return {};  // closed before, and then broken off
-    manifest.previous = before->month;
-    manifest.first = before->size;
+  if (*before) {
+    if ((*before)->month >= month) return {};  // closed before, and then broken off
+    manifest.previous = (*before)->month;
+    manifest.first = (*before)->size;
   }
+  if (auto durable = writer_.make_durable(); !durable) return durable;
+  if (auto kept = keep_(); !kept) return kept;
   const auto now = parse_checkpoint_text(writer_.checkpoint());
   if (!now) return base::fail(base::Code::kRecordDamaged, "close month");
   manifest.log = now->origin;

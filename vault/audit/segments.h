@@ -56,19 +56,31 @@ void for_each_file(const Manifest& manifest,
 // before it are closed, durably. Belongs to one thread.
 class MonthlyLog {
  public:
-  // Both outlive it; the writer was opened.
-  MonthlyLog(LogFiles& files, LogWriter& writer) : files_(files), writer_(writer) {}
+  // Keeps the log's checkpoint where the next open() of a LogWriter gets it from, durably. A later
+  // one is proven without the files of what was published before it.
+  using Keep = std::function<base::Result<void>()>;
+
+  // Both outlive it; the writer was opened. `keep` is called at the end of each month, before its
+  // files may be moved away.
+  MonthlyLog(LogFiles& files, LogWriter& writer, Keep keep)
+      : files_(files), writer_(writer), keep_(std::move(keep)) {}
 
   // As LogWriter::publish(), but it may publish only the first of them: see LogWriter::size().
+  // Errors of Keep too.
   [[nodiscard]] base::Result<void> publish(std::span<const std::string> entries);
   // Of the last published event; empty: there is none. Errors of reading.
   [[nodiscard]] base::Result<std::string> month();
+  // Files that are complete at this size may have been moved away, with the months that are closed;
+  // 0: no month is. Errors of reading.
+  [[nodiscard]] base::Result<std::uint64_t> closed_size();
 
  private:
+  [[nodiscard]] base::Result<std::optional<Manifest>> latest();
   [[nodiscard]] base::Result<void> close(const std::string& month);
 
   LogFiles& files_;
   LogWriter& writer_;
+  const Keep keep_;
   std::string month_;
 };
 

@@ -101,8 +101,14 @@ base::Result<Failure> AttemptGuard::count_failure(Transaction& tx) {
   ++whole_.failures;
   scope_.last_failure_ms = whole_.last_failure_ms = now_ms_;
   std::uint32_t left = limits_.tries - std::min(limits_.tries, scope_.failures);
-  if (left == 0) scope_.locked_until_ms = now_ms_ + std::int64_t{limits_.lock_s} * 1000;
-  if (limits_.subject_cap != 0) left = std::min(left, limits_.subject_cap - whole_.failures);
+  if (left == 0) {
+    scope_.locked_until_ms = now_ms_ + std::int64_t{limits_.lock_s} * 1000;
+    lock_ = "scope";
+  }
+  if (limits_.subject_cap != 0) {
+    left = std::min(left, limits_.subject_cap - whole_.failures);
+    if (whole_.failures == limits_.subject_cap) lock_ = "subject";
+  }
   if (auto ok = tx.put_guard(scope_); !ok) return std::unexpected(ok.error());
   if (auto ok = tx.put_guard(whole_); !ok) return std::unexpected(ok.error());
   if (const std::uint32_t limit = limits_.failures_per_hour; limit != 0) {

@@ -69,6 +69,9 @@ class AttemptGuard {
   // they do already.
   [[nodiscard]] base::Result<void> reset(Transaction& tx);
 
+  // What the failure just counted set: "scope", the attempts of this purpose or kind are used up;
+  // "subject", the subject as a whole is blocked; else empty.
+  [[nodiscard]] std::string_view lock() const noexcept { return lock_; }
   // "otp_failures_80" or "otp_failures_100" when the failure just counted brought everybody's
   // there, else empty.
   [[nodiscard]] std::string_view alarm() const noexcept { return alarm_; }
@@ -80,7 +83,7 @@ class AttemptGuard {
   AttemptSettings limits_;
   std::int64_t now_ms_;
   GuardRow scope_, whole_, everybody_;
-  std::string_view alarm_;
+  std::string_view lock_, alarm_;
 };
 
 // Seconds from now until then, rounded up: what Retry-After says.

@@ -1,5 +1,7 @@
 #include "vault/core/attempt_status.h"
 
+#include <algorithm>
+
 namespace cardvault::core {
 
 base::Result<AttemptStatus> attempt_status(Reader& reader, const GuardKey& who,
@@ -10,6 +12,7 @@ base::Result<AttemptStatus> attempt_status(Reader& reader, const GuardKey& who,
   AttemptStatus status;
   for (GuardRow& row : *rows) {
     if (row.fp != who.fp) continue;
+    status.last_failure_ms = std::max(status.last_failure_ms, row.last_failure_ms);
     if (row.scope.empty()) {
       status.failures = row.failures;
       status.blocked = limits.subject_cap != 0 && row.failures >= limits.subject_cap;

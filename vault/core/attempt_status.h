@@ -18,8 +18,9 @@ struct AttemptStatus {
     std::int64_t last_send_ms = 0;     // 0: none
   };
   std::vector<Scope> scopes;
-  std::uint32_t failures = 0;  // of the subject as a whole, since a success or an unlock
-  bool blocked = false;        // by them: only an operator can help
+  std::uint32_t failures = 0;        // of the subject as a whole, since a success or an unlock
+  bool blocked = false;              // by them: only an operator can help
+  std::int64_t last_failure_ms = 0;  // in any scope, since then; 0: none
 };
 
 // Works for a stored subject and for one in a slot. Errors: those of the reader.

@@ -13,7 +13,7 @@ namespace cardvault::core {
 // with nothing on them are skipped. Memory is bounded: a record is at most kMaxRecord bytes.
 class CsvReader {
  public:
-  static constexpr std::size_t kMaxRecord = 64 * 1024;
+  static constexpr std::size_t kMaxRecord = 64UZ * 1024;
 
   enum class Status {
     kRecord,

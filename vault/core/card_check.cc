@@ -22,6 +22,10 @@ bool phone_number(std::string_view text) {
          std::ranges::all_of(text.substr(1), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
+bool check_digit_fits(const Pan& pan, const std::optional<BinInfo>& bin) {
+  return (bin && !bin->luhn) || pan.luhn_valid();
+}
+
 std::optional<Code> policy_refusal(const CheckedCard& card, const std::optional<BinInfo>& bin,
                                    const CardPolicy& policy, std::int64_t now_ms) {
   if (card.expiry.known() && card.expiry.expired(now_ms)) return Code::kCardExpired;
@@ -70,12 +74,16 @@ base::Result<void> check_metadata(const Metadata& metadata) {
   return {};
 }
 
+bool check_digit_fits(const Pan& pan, const BinTable& bins) {
+  return check_digit_fits(pan, bins.find(pan.expose()));
+}
+
 base::Result<CheckedCard> check_card(const TokenizeItem& item, const Settings& settings,
                                      const BinTable& bins, std::int64_t now_ms) {
   auto pan = Pan::parse(item.pan.expose());
   if (!pan) return std::unexpected(pan.error());
   const auto bin = bins.find(pan->expose());
-  if ((!bin || bin->luhn) && !pan->luhn_valid()) return fail(Code::kInvalidPan, "card_check.luhn");
+  if (!check_digit_fits(*pan, bin)) return fail(Code::kInvalidPan, "card_check.luhn");
   if (bin && bin->length != 0 && bin->length != pan->size()) {
     return fail(Code::kInvalidPan, "card_check.length");
   }

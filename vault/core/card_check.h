@@ -28,6 +28,9 @@ struct CheckedCard {
                                                    const Settings& settings, const BinTable& bins,
                                                    std::int64_t now_ms);
 
+// Is the number's check digit right, or does its row of the BIN table say that it has none?
+[[nodiscard]] bool check_digit_fits(const Pan& pan, const BinTable& bins);
+
 // A customer's identifier: 1..128 bytes of UTF-8 without control characters, and not a card number
 // (kPanInField). "+" and at most 13 digits is a phone number (E.164), even where Luhn fits by
 // chance.

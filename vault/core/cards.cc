@@ -2,6 +2,7 @@
 
 #include "vault/core/card_check.h"
 #include "vault/core/index_fingerprints.h"
+#include "vault/core/pan.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
 
@@ -26,6 +27,11 @@ base::Result<CardRow> find_card(Reader& reader, std::string_view text, std::int6
     return fail(Code::kTokenNotFound, "cards.find");
   }
   return std::move(**row);
+}
+
+std::string named_token(std::string_view text) {
+  const auto token = Token::parse(text);
+  return token && !contains_pan(text) ? token->text() : "";
 }
 
 base::Result<CardRow> find_card_for(Services& services, std::string_view client, Reader& reader,
@@ -124,6 +130,7 @@ base::Result<void> TokenGetOperation::apply(Transaction& /*tx*/, EventSink& even
   if (*row_) {
     describe(**row_, e);
   } else {
+    e.resource = named_token(request_in_.request().token);
     e.outcome = base::code_name(row_->error().code);
   }
   events.add(e);
@@ -136,6 +143,18 @@ Answer TokenGetOperation::take_answer() {
 }
 
 // ---- changes ----
+
+base::Result<void> expire_card(Transaction& tx, const CardRow& row, std::int64_t now_ms,
+                               EventSink& events) {
+  if (auto gone = tx.delete_card(row); !gone) return gone;
+  Event event;
+  event.time_ms = now_ms;
+  event.actor = "system";
+  event.operation = "token.expire";
+  describe(row, event);
+  events.add(event);
+  return {};
+}
 
 std::string_view card_change_name(CardChange change) noexcept {
   switch (change) {
@@ -151,6 +170,7 @@ std::string_view card_change_name(CardChange change) noexcept {
 
 base::Result<void> change_card(Transaction& tx, std::string_view token, CardChange change,
                                std::int64_t now_ms, Event& event) {
+  event.resource = named_token(token);
   auto row = find_card(tx, token, now_ms);
   if (!row) return std::unexpected(row.error());
   describe(*row, event);

@@ -15,8 +15,12 @@ namespace cardvault::core {
 [[nodiscard]] base::Result<CardRow> find_card(Reader& reader, std::string_view token,
                                               std::int64_t now_ms);
 
-// The same for a client, whose misses of numeric tokens are counted: kRateLimited, with the seconds
-// to wait as Error::number, once it has guessed too often in this minute.
+// The token that a refused request gave, as the log may name it: empty where it is no token, or
+// reads as one that holds a card number.
+[[nodiscard]] std::string named_token(std::string_view token);
+
+// find_card() for a client, whose misses of numeric tokens are counted: kRateLimited, with the
+// seconds to wait as Error::number, once it has guessed too often in this minute.
 [[nodiscard]] base::Result<CardRow> find_card_for(Services& services, std::string_view client,
                                                   Reader& reader, std::string_view token);
 
@@ -54,6 +58,11 @@ class TokenGetOperation final : public Operation {
   Authorized<TokenGet> request_in_;
   std::optional<base::Result<CardRow>> row_;
 };
+
+// Deletes a card whose TTL has ended, with its event "token.expire": nobody's act, so the system's.
+// Errors of delete_card().
+[[nodiscard]] base::Result<void> expire_card(Transaction& tx, const CardRow& row,
+                                             std::int64_t now_ms, EventSink& events);
 
 // One change of one card, by a client or an operator: event and effect, without a request around
 // it.

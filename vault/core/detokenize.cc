@@ -91,6 +91,8 @@ base::Result<void> DetokenizeOperation::confirm(Reader& reader, const Detokenize
     if (auto ok = check_context(*request.context); !ok) return ok;
   }
   if (request.recipient.empty() || !settings_->needs_confirmation(request.purpose)) return {};
+  // In doubt about the time, nobody can say whether a code still holds, nor mark it as used.
+  if (!services_.clock.trusted()) return fail(Code::kClockSuspect, "detokenize.clock");
   if (!request.context) return fail(Code::kConfirmationRequired, "detokenize.context");
   auto found = Confirmation::find(services_, reader, item.row->customer, kConfirmingPurpose,
                                   request.context);

@@ -60,7 +60,7 @@ class DetokenizeOperation final : public Operation {
   RevealLimits limits_;
   std::vector<Item> items_;
   bool has_effect_ = false;
-  bool frozen_ = false;  // by this request
+  std::optional<Client> frozen_;  // by this request
   std::vector<const char*> alarms_;
   DetokenizeAnswer answer_;
 };

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "vault/core/cards.h"
+#include "vault/core/client_freeze.h"
 #include "vault/core/detokenize.h"
 #include "vault/core/text_form.h"
 
@@ -21,13 +22,16 @@ base::Result<void> DetokenizeOperation::freeze(Transaction& tx, EventSink& event
   auto clients = tx.clients();
   if (!clients) return std::unexpected(clients.error());
   const auto client = std::ranges::find(*clients, request_in_.principal().id(), &Client::id);
-  if (client == clients->end() || client->revoked || client->frozen) return {};
-  client->frozen = true;
-  if (auto ok = tx.put_client(*client); !ok) return ok;
+  if (client == clients->end()) return {};
+  if (client->revoked || client->frozen) {
+    services_.clients.put(*client);  // memory may lag behind: this group did it
+    return {};
+  }
+  if (auto ok = freeze_client(tx, *client); !ok) return ok;
   // At once, for what the client has in this group and the next; should the commit fail, the
   // clients are read again.
   services_.clients.put(*client);
-  frozen_ = true;
+  frozen_ = *client;
   alarm(events, "client_frozen");
   return {};
 }
@@ -52,7 +56,10 @@ void DetokenizeOperation::describe(const DetokenizeItem& request, const Item& it
   event.purpose = request_in_.principal().may_reveal_for(request.purpose)
                       ? request.purpose
                       : "";  // free text of a request stays out of the log
-  if (!item.row) return;
+  if (!item.row) {
+    event.resource = named_token(request.token);
+    return;
+  }
   event.resource = Token::from_store(item.row->id, item.row->number).text();
   event.fingerprint = fingerprint_text(item.row->fp, item.row->fp_version);
   event.key_version = item.row->key_version;
@@ -153,6 +160,8 @@ base::Result<void> DetokenizeOperation::apply(Transaction& tx, EventSink& events
 }
 
 void DetokenizeOperation::committed() {
+  // Once more: an operator's change before it in this group puts the client as that left it.
+  if (frozen_) services_.clients.put(*frozen_);
   for (const char* what : alarms_) services_.alarm_raised(what);
 }
 

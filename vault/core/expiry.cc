@@ -7,7 +7,7 @@
 namespace cardvault::core {
 namespace {
 
-constexpr std::int64_t kHourMs = 3600 * 1000;
+constexpr std::int64_t kHourMs = 3600LL * 1000;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 

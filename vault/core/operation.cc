@@ -33,7 +33,8 @@ bool is_vault_failure(Code code) noexcept {
 
 std::uint32_t retry_after_s(Code code) noexcept {
   if (code == Code::kStorageFull || code == Code::kClockSuspect || code == Code::kSealed) return 10;
-  return is_vault_failure(code) || code == Code::kRateLimited ? 1 : 0;
+  const bool passes = code == Code::kRateLimited || code == Code::kIdempotencyRunning;
+  return passes || is_vault_failure(code) ? 1 : 0;
 }
 
 Failure failure_of(const base::Error& error) noexcept {

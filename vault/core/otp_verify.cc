@@ -1,7 +1,5 @@
 #include "vault/core/otp_verify.h"
 
-#include "vault/core/attempt_guard.h"
-#include "vault/core/claims.h"
 #include "vault/core/otp_code.h"
 #include "vault/core/payment_context.h"
 #include "vault/core/record.h"
@@ -29,14 +27,10 @@ std::string_view wrong_because(const std::optional<CodeRow>& row, const Mac& mac
 
 }  // namespace
 
-OtpVerifyOperation::OtpVerifyOperation(Services& services, Authorized<OtpVerify> request)
-    : Operation(services), request_in_(std::move(request)) {}
-
-void OtpVerifyOperation::prepare(Reader& reader) {
-  note_keys();
-  settings_ = services_.settings.load();
-  failure_.reset();
-  if (auto ready = make_ready(reader); !ready) failure_ = failure_of(ready.error());
+Event OtpVerifyOperation::describe() const {
+  Event e = event(principal(), "otp.verify");
+  if (purpose_known_) e.purpose = request_in_.request().purpose;
+  return e;
 }
 
 base::Result<void> OtpVerifyOperation::check() {
@@ -76,7 +70,6 @@ base::Result<void> OtpVerifyOperation::make_ready(Reader& reader) {
   return {};
 }
 
-// Reads first, then writes: a conflict or a damaged row leaves nothing behind.
 base::Result<void> OtpVerifyOperation::decide(Transaction& tx, Event& event) {
   const std::string& purpose = request_in_.request().purpose;
   const std::int64_t now = services_.clock.now_ms();
@@ -91,78 +84,23 @@ base::Result<void> OtpVerifyOperation::decide(Transaction& tx, Event& event) {
   auto guard = AttemptGuard::load(tx, who, otp_scope(purpose), settings_->attempts, now);
   if (!guard) return std::unexpected(guard.error());
 
-  if (customer->frozen) {
-    failure_ = Failure{Code::kCustomerFrozen, 0};
-    return {};
-  }
-  failure_ = guard->refusal();
-  if (failure_) return {};
+  if (refused(*customer, *guard)) return {};
   if (const auto reason = wrong_because(*code, mac_, now); !reason.empty()) {
-    event.details.emplace_back("reason", reason);
-    auto counted = guard->count_failure(tx);
-    if (!counted) return std::unexpected(counted.error());
-    failure_ = *counted;
-    alarm_ = guard->alarm();
-    return {};
+    return count_wrong(tx, *guard, event, reason);
   }
-  verified_ = true;
-  verified_ms_ = now;
   (*code)->state = CodeState::kVerified;
   (*code)->expires_ms = now + std::int64_t{settings_->otp.spend_s} * 1000;
   event.key_version = (*code)->key_version;
   if (auto ok = tx.put_code(**code); !ok) return ok;
-  return guard->reset(tx);
+  return count_right(tx, *guard, now);
 }
 
-base::Result<void> OtpVerifyOperation::apply(Transaction& tx, EventSink& events) {
-  if (auto ok = keys_unchanged(); !ok) return ok;
-  Event e = event(request_in_.principal(), "otp.verify");
-  if (purpose_known_) e.purpose = request_in_.request().purpose;
-  if (!failure_) {
-    if (auto decided = decide(tx, e); !decided) {
-      // An error would fail the whole group: one damaged row stops nobody else.
-      if (decided.error().code != Code::kRecordDamaged) return decided;
-      failure_ = failure_of(decided.error());
-    }
-  }
-  if (failure_) e.outcome = base::code_name(failure_->code);
-  events.add(e);
-  if (!alarm_.empty()) {
-    Event alarm = event(request_in_.principal(), "alarm");
-    alarm.outcome = alarm_;
-    events.add(alarm);
-  }
-  return {};
-}
-
-void OtpVerifyOperation::committed() {
-  if (!alarm_.empty()) services_.alarm_raised(alarm_);
-}
-
-base::Result<std::string> OtpVerifyOperation::sign_receipt() {
+void OtpVerifyOperation::claim(Claims& claims) const {
   const OtpVerify& request = request_in_.request();
-  auto claims = Claims::begin(services_, verified_ms_,
-                              verified_ms_ + std::int64_t{settings_->otp.spend_s} * 1000);
-  if (!claims) return std::unexpected(claims.error());
-  claims->text("sub", request.subject.expose());
-  claims->text("purpose", request.purpose);
-  if (request.context) claims->context(*request.context);
-  claims->text("code_id", to_hex(code_id_));
-  return services_.sealer.sign("cardvault-receipt+jwt", std::move(*claims).take());
-}
-
-void OtpVerifyOperation::finish() {
-  auto receipt = sign_receipt();
-  if (receipt) {
-    receipt_ = std::move(*receipt);
-  } else {
-    failure_ = failure_of({Code::kHsmUnavailable, "otp.receipt"});
-  }
-}
-
-Answer OtpVerifyOperation::take_answer() {
-  if (failure_) return *failure_;
-  return VerifiedAnswer{std::move(receipt_)};
+  claims.text("sub", request.subject.expose());
+  claims.text("purpose", request.purpose);
+  if (request.context) claims.context(*request.context);
+  claims.text("code_id", to_hex(code_id_));
 }
 
 }  // namespace cardvault::core

@@ -63,7 +63,9 @@ std::shared_ptr<const Client> ClientDirectory::by_caller(const Caller& caller) c
 
 std::vector<std::shared_ptr<const Client>> ClientDirectory::all() const {
   std::vector<std::shared_ptr<const Client>> clients;
-  for (const auto& [id, client] : image_.load()->by_id) clients.push_back(client);
+  for (const auto image = image_.load(); const auto& [id, client] : image->by_id) {
+    clients.push_back(client);
+  }
   std::ranges::sort(clients, {}, [](const auto& c) { return c->id; });
   return clients;
 }
@@ -82,71 +84,76 @@ base::Result<Principal> Policy::identify(const Caller& caller, const Ceiling& ce
 
 namespace {
 
-base::Result<void> require(const Principal& principal, Permission permission) {
+std::expected<void, Failure> require(const Principal& principal, Permission permission) {
   if (principal.permissions.has(permission)) return {};
-  return base::fail(Code::kPermissionDenied, "policy.permission");
+  return std::unexpected(Failure{Code::kPermissionDenied});
+}
+
+std::expected<void, Failure> check_item(const Principal& p, const DetokenizeItem& item) {
+  if (item.mask) return require(p, Permission::kCardsRead);
+  const Permission needed =
+      item.recipient.empty() ? Permission::kDetokenize : Permission::kDetokenizeSealed;
+  if (auto allowed = require(p, needed); !allowed) return allowed;
+  if (!p.may_reveal_for(item.purpose)) return std::unexpected(Failure{Code::kPurposeDenied});
+  return {};
 }
 
 }  // namespace
 
-base::Result<void> Policy::check(const Principal& p, const Tokenize& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const Tokenize& /*request*/) {
   return require(p, Permission::kTokenize);
 }
 
-base::Result<void> Policy::check(const Principal& p, const Detokenize& request) {
-  for (const DetokenizeItem& item : request.items) {
-    if (item.mask) {
-      if (auto allowed = require(p, Permission::kCardsRead); !allowed) return allowed;
-      continue;
-    }
-    const Permission needed =
-        item.recipient.empty() ? Permission::kDetokenize : Permission::kDetokenizeSealed;
-    if (auto allowed = require(p, needed); !allowed) return allowed;
-    if (!p.may_reveal_for(item.purpose)) return base::fail(Code::kPurposeDenied, "policy.purpose");
+Policy::Verdict Policy::check(const Principal& p, const Detokenize& request) {
+  for (std::size_t i = 0; i < request.items.size(); ++i) {
+    auto allowed = check_item(p, request.items[i]);
+    if (allowed) continue;
+    if (request.batch) allowed.error().item = static_cast<std::int32_t>(i);
+    return allowed;
   }
   return {};
 }
 
-base::Result<void> Policy::check(const Principal& p, const CardsSearch& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const CardsSearch& /*request*/) {
   return require(p, Permission::kCardsRead);
 }
-base::Result<void> Policy::check(const Principal& p, const TokenGet& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const TokenGet& /*request*/) {
   return require(p, Permission::kCardsRead);
 }
-base::Result<void> Policy::check(const Principal& p, const TokenDelete& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const TokenDelete& /*request*/) {
   return require(p, Permission::kCardsManage);
 }
-base::Result<void> Policy::check(const Principal& p, const TokenFreeze& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const TokenFreeze& /*request*/) {
   return require(p, Permission::kCardsManage);
 }
-base::Result<void> Policy::check(const Principal& /*p*/, const Whoami& /*request*/) { return {}; }
-base::Result<void> Policy::check(const Principal& p, const MetricsRead& /*request*/) {
+Policy::Verdict Policy::check(const Principal& /*p*/, const Whoami& /*request*/) { return {}; }
+Policy::Verdict Policy::check(const Principal& p, const MetricsRead& /*request*/) {
   return require(p, Permission::kMetricsRead);
 }
-base::Result<void> Policy::check(const Principal& p, const OtpSeal& request) {
+Policy::Verdict Policy::check(const Principal& p, const OtpSeal& request) {
   if (auto allowed = require(p, Permission::kOtpSeal); !allowed) return allowed;
-  return request.clear ? require(p, Permission::kOtpClear) : base::Result<void>();
+  return request.clear ? require(p, Permission::kOtpClear) : Verdict();
 }
-base::Result<void> Policy::check(const Principal& p, const OtpVerify& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const OtpVerify& /*request*/) {
   return require(p, Permission::kOtpVerify);
 }
-base::Result<void> Policy::check(const Principal& p, const OtpCancel& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const OtpCancel& /*request*/) {
   return require(p, Permission::kOtpSeal);
 }
-base::Result<void> Policy::check(const Principal& p, const SecretEnroll& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const SecretEnroll& /*request*/) {
   return require(p, Permission::kSecretsManage);
 }
-base::Result<void> Policy::check(const Principal& p, const SecretVerify& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const SecretVerify& /*request*/) {
   return require(p, Permission::kSecretsVerify);
 }
-base::Result<void> Policy::check(const Principal& p, const SecretChange& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const SecretChange& /*request*/) {
   return require(p, Permission::kSecretsManage);
 }
-base::Result<void> Policy::check(const Principal& p, const SecretRemove& /*request*/) {
+Policy::Verdict Policy::check(const Principal& p, const SecretRemove& /*request*/) {
   return require(p, Permission::kSecretsManage);
 }
-base::Result<void> Policy::check(const Principal& /*p*/, const JwksRead& /*request*/) { return {}; }
-base::Result<void> Policy::check(const Principal& p, const AuditRead& /*request*/) {
+Policy::Verdict Policy::check(const Principal& /*p*/, const JwksRead& /*request*/) { return {}; }
+Policy::Verdict Policy::check(const Principal& p, const AuditRead& /*request*/) {
   return require(p, Permission::kAuditRead);
 }
 

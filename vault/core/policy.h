@@ -1,6 +1,7 @@
 // Who may do what. Only the policy makes an Authorized<T>, and operations take nothing else.
 #pragma once
 
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -78,31 +79,34 @@ class Policy {
   [[nodiscard]] base::Result<Principal> identify(const Caller& caller,
                                                  const Ceiling& ceiling) const;
 
-  // kPermissionDenied, kPurposeDenied. (kTokenizeAnonymous is asked per item, by the operation.)
+  // kPermissionDenied, kPurposeDenied; of a batch with the item. (kTokenizeAnonymous is asked per
+  // item, by the operation.)
   template <class T>
-  [[nodiscard]] base::Result<Authorized<T>> authorize(Principal principal, T request) const {
+  [[nodiscard]] std::expected<Authorized<T>, Failure> authorize(Principal principal,
+                                                                T request) const {
     if (auto allowed = check(principal, request); !allowed) return std::unexpected(allowed.error());
     return Authorized<T>(std::move(principal), std::move(request));
   }
 
  private:
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const Tokenize& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const Detokenize& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const CardsSearch& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const TokenGet& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const TokenDelete& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const TokenFreeze& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const Whoami& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const MetricsRead& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpSeal& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpVerify& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const OtpCancel& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretEnroll& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretVerify& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretChange& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const SecretRemove& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const JwksRead& request);
-  [[nodiscard]] static base::Result<void> check(const Principal& p, const AuditRead& request);
+  using Verdict = std::expected<void, Failure>;
+  [[nodiscard]] static Verdict check(const Principal& p, const Tokenize& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const Detokenize& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const CardsSearch& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const TokenGet& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const TokenDelete& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const TokenFreeze& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const Whoami& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const MetricsRead& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const OtpSeal& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const OtpVerify& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const OtpCancel& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const SecretEnroll& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const SecretVerify& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const SecretChange& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const SecretRemove& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const JwksRead& request);
+  [[nodiscard]] static Verdict check(const Principal& p, const AuditRead& request);
   const ClientDirectory& clients_;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "vault/base/secret.h"
+#include "vault/core/bound_encryption.h"
 #include "vault/core/text_form.h"
 
 namespace cardvault::core {
@@ -43,9 +44,7 @@ std::vector<std::uint8_t> card_aad(const CardRow& row) {
 
 base::Result<void> seal_card(Services& services, const Pan& pan, CardRow& row) {
   const KeyRef key = services.keys.get(KeyPurpose::kPanEnc);
-  if (auto used = services.invocations.use(key); !used) return used;
   row.key_version = key.version;
-  row.sealed.suite = services.crypto.suite(key);
   // Plaintext: expiry (2 bytes big-endian, months) ‖ the digits.
   std::array<std::uint8_t, 2 + Pan::kMaxDigits> plain{};
   plain[0] = static_cast<std::uint8_t>(row.expiry.months >> 8);
@@ -53,7 +52,10 @@ base::Result<void> seal_card(Services& services, const Pan& pan, CardRow& row) {
   const std::string_view digits = pan.expose();
   std::ranges::copy(digits, plain.begin() + 2);
   auto sealed =
-      services.crypto.encrypt(key, std::span(plain.data(), 2 + digits.size()), card_aad(row));
+      encrypt_bound(services, key, std::span(plain.data(), 2 + digits.size()), [&](Suite suite) {
+        row.sealed.suite = suite;
+        return card_aad(row);
+      });
   base::wipe(plain.data(), plain.size());
   if (!sealed) return std::unexpected(sealed.error());
   row.sealed = std::move(*sealed);
@@ -75,10 +77,9 @@ base::Result<OpenedCard> open_card(Services& services, const CardRow& row) {
 
 base::Result<void> seal_name(Services& services, std::string_view identifier, CustomerRow& row) {
   const KeyRef key = services.keys.get(KeyPurpose::kIdEnc);
-  if (auto used = services.invocations.use(key); !used) return used;
   row.name_key_version = key.version;
-  auto sealed = services.crypto.encrypt(key, base::as_bytes(identifier),
-                                        name_aad(row, services.crypto.suite(key)));
+  auto sealed = encrypt_bound(services, key, base::as_bytes(identifier),
+                              [&](Suite suite) { return name_aad(row, suite); });
   if (!sealed) return std::unexpected(sealed.error());
   row.name = std::move(*sealed);
   return {};

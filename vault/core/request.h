@@ -16,6 +16,7 @@
 namespace cardvault::core {
 
 inline constexpr std::size_t kMaxBatch = 1000;
+inline constexpr std::int32_t kNoItem = -1;  // items are counted from 0
 inline constexpr std::size_t kMaxMetadataEntries = 8;
 inline constexpr std::size_t kMaxMetadataBytes = 512;  // keys and values together
 inline constexpr std::size_t kMaxCustomerBytes = 128;
@@ -138,6 +139,7 @@ struct ReadyCheck {};
 struct Refused {
   base::Code code = base::Code::kInternal;
   std::string operation;  // "tokenize", or "http" when not even that is known
+  std::int32_t item = kNoItem;
 };
 // Refusals of strangers, aggregated by the gate per source and reason over 10 s. No caller.
 struct Flood {
@@ -162,6 +164,7 @@ struct Failure {
   base::Code code = base::Code::kInternal;
   std::uint32_t retry_after_s = 0;  // 0: no Retry-After
   std::int32_t attempts_left = -1;  // of a wrong code or secret; -1: does not apply
+  std::int32_t item = kNoItem;      // of a batch that is refused as a whole: the first to blame
 };
 
 enum class CardStatus : std::uint8_t { kActive = 0, kFrozen = 1, kExpired = 2 };

@@ -10,7 +10,7 @@
 namespace cardvault::core {
 namespace {
 
-constexpr std::int64_t kHourMs = 3600 * 1000;
+constexpr std::int64_t kHourMs = 3600LL * 1000;
 constexpr std::int64_t kDayMs = 24 * kHourMs;
 constexpr std::uint64_t kFreezeFactor = 3;
 constexpr std::uint32_t kMagic = 0x43565242;  // "CVRB"

@@ -1,5 +1,7 @@
 #include "vault/core/secret_record.h"
 
+#include "vault/core/bound_encryption.h"
+
 namespace cardvault::core {
 namespace {
 
@@ -14,10 +16,11 @@ void append_be(std::vector<std::uint8_t>& out, std::uint32_t value) {
 base::Result<void> seal_output(Services& services, const base::SecretBuffer& output,
                                const InternalId& customer, SecretRow& row) {
   const KeyRef key = services.keys.get(KeyPurpose::kSecretEnc);
-  if (auto used = services.invocations.use(key); !used) return used;
   row.key_version = key.version;
-  row.sealed.suite = services.crypto.suite(key);
-  auto sealed = services.crypto.encrypt(key, output, secret_aad(row, customer));
+  auto sealed = encrypt_bound(services, key, output, [&](Suite suite) {
+    row.sealed.suite = suite;
+    return secret_aad(row, customer);
+  });
   if (!sealed) return std::unexpected(sealed.error());
   row.sealed = std::move(*sealed);
   return {};

@@ -1,7 +1,5 @@
 #include "vault/core/secret_verify.h"
 
-#include "vault/core/attempt_guard.h"
-#include "vault/core/claims.h"
 #include "vault/core/password_policy.h"
 #include "vault/core/record.h"
 #include "vault/core/secret_record.h"
@@ -13,18 +11,15 @@ namespace cardvault::core {
 using base::Code;
 using base::fail;
 
-SecretVerifyOperation::SecretVerifyOperation(Services& services, Authorized<SecretVerify> request)
-    : Operation(services), request_in_(std::move(request)) {}
-
-void SecretVerifyOperation::prepare(Reader& reader) {
-  note_keys();
-  settings_ = services_.settings.load();
-  failure_.reset();
-  upgraded_.reset();
-  if (auto ready = make_ready(reader); !ready) failure_ = failure_of(ready.error());
+Event SecretVerifyOperation::describe() const {
+  Event e = event(principal(), "secret.verify");
+  e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
+  if (customer_.row != 0) e.customer = to_hex(customer_.id);  // also of what prepare() refused
+  return e;
 }
 
 base::Result<void> SecretVerifyOperation::make_ready(Reader& reader) {
+  upgraded_.reset();
   const SecretVerify& request = request_in_.request();
   if (auto ok = check_subject(request.subject.expose()); !ok) return ok;
   if (auto ok = check_secret_form(request.secret.expose()); !ok) return ok;
@@ -73,7 +68,6 @@ bool SecretVerifyOperation::as_prepared(const std::optional<SecretRow>& now) con
   return now->salt == row_->salt && cost_of(*now) == cost_of(*row_);
 }
 
-// Reads first, then writes: a conflict or a damaged row leaves nothing behind.
 base::Result<void> SecretVerifyOperation::decide(Transaction& tx, Event& event) {
   const SecretKind kind = request_in_.request().kind;
   const std::int64_t now = services_.clock.now_ms();
@@ -87,77 +81,22 @@ base::Result<void> SecretVerifyOperation::decide(Transaction& tx, Event& event) 
   auto guard = AttemptGuard::load(tx, who, secret_scope(kind), settings_->attempts, now);
   if (!guard) return std::unexpected(guard.error());
 
-  if (customer->frozen) {
-    failure_ = Failure{Code::kCustomerFrozen, 0};
-    return {};
-  }
-  failure_ = guard->refusal();
-  if (failure_) return {};
+  if (refused(*customer, *guard)) return {};
   const bool same = same_output(kept_, given_);
   if (!*row || !same) {
-    event.details.emplace_back("reason", *row ? "mismatch" : "not_enrolled");
-    auto counted = guard->count_failure(tx);
-    if (!counted) return std::unexpected(counted.error());
-    failure_ = *counted;
-    alarm_ = guard->alarm();
-    return {};
+    return count_wrong(tx, *guard, event, *row ? "mismatch" : "not_enrolled");
   }
-  verified_ = true;
-  verified_ms_ = now;
   event.key_version = (*row)->key_version;
   if (upgraded_) {
     if (auto ok = tx.put_secret(*upgraded_); !ok) return ok;
   }
-  return guard->reset(tx);
+  return count_right(tx, *guard, now);
 }
 
-base::Result<void> SecretVerifyOperation::apply(Transaction& tx, EventSink& events) {
-  if (auto ok = keys_unchanged(); !ok) return ok;
-  Event e = event(request_in_.principal(), "secret.verify");
-  e.details.emplace_back("kind", secret_kind_name(request_in_.request().kind));
-  if (!failure_) {
-    if (auto decided = decide(tx, e); !decided) {
-      // An error would fail the whole group: one damaged row stops nobody else.
-      if (decided.error().code != Code::kRecordDamaged) return decided;
-      failure_ = failure_of(decided.error());
-    }
-  }
-  if (failure_) e.outcome = base::code_name(failure_->code);
-  events.add(e);
-  if (!alarm_.empty()) {
-    Event alarm = event(request_in_.principal(), "alarm");
-    alarm.outcome = alarm_;
-    events.add(alarm);
-  }
-  return {};
-}
-
-void SecretVerifyOperation::committed() {
-  if (!alarm_.empty()) services_.alarm_raised(alarm_);
-}
-
-base::Result<std::string> SecretVerifyOperation::sign_receipt() {
+void SecretVerifyOperation::claim(Claims& claims) const {
   const SecretVerify& request = request_in_.request();
-  auto claims = Claims::begin(services_, verified_ms_,
-                              verified_ms_ + std::int64_t{settings_->otp.spend_s} * 1000);
-  if (!claims) return std::unexpected(claims.error());
-  claims->text("sub", request.subject.expose());
-  claims->text("purpose", secret_kind_name(request.kind));
-  return services_.sealer.sign("cardvault-receipt+jwt", std::move(*claims).take());
-}
-
-void SecretVerifyOperation::finish() {
-  auto receipt = sign_receipt();
-  if (receipt) {
-    receipt_ = std::move(*receipt);
-  } else {
-    failure_ = failure_of({Code::kHsmUnavailable, "secret.receipt"});
-  }
-}
-
-Answer SecretVerifyOperation::take_answer() {
-  if (failure_) return *failure_;
-  return VerifiedAnswer{std::move(receipt_)};
+  claims.text("sub", request.subject.expose());
+  claims.text("purpose", secret_kind_name(request.kind));
 }
 
 }  // namespace cardvault::core

@@ -167,6 +167,9 @@ class Reader {
   [[nodiscard]] virtual base::Result<std::optional<TokenId>> card_of(std::int64_t customer,
                                                                      const Fingerprint& fp) = 0;
   [[nodiscard]] virtual base::Result<std::uint32_t> count_cards(std::int64_t customer) = 0;
+  // Those of them whose TTL has ended by now_ms: a look at each of the customer's cards.
+  [[nodiscard]] virtual base::Result<std::uint32_t> count_ended_cards(std::int64_t customer,
+                                                                      std::int64_t now_ms) = 0;
   // All cards of a customer, by token id (so by creation).
   [[nodiscard]] virtual base::Result<std::vector<CardRow>> cards(std::int64_t customer) = 0;
   [[nodiscard]] virtual base::Result<bool> pan_refused(std::int64_t customer, const Fingerprint& fp,

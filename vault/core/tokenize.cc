@@ -33,10 +33,12 @@ void TokenizeOperation::prepare(Reader& reader) {
     }
     if (whole_failure_ || replayed_) return;
   }
-  for (std::size_t i = 0; i < requests.size(); ++i) prepare_item(reader, requests[i], items_[i]);
+  for (std::size_t i = 0; i < requests.size(); ++i) prepare_item(reader, i);
 }
 
-void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request, Item& item) {
+void TokenizeOperation::prepare_item(Reader& reader, std::size_t at) {
+  const TokenizeItem& request = request_in_.request().items[at];
+  Item& item = items_[at];
   auto card = check_card(request, *settings_, *services_.bins.load(), services_.clock.now_ms());
   if (!card) {
     item.failure = failure_of(card.error());
@@ -49,13 +51,14 @@ void TokenizeOperation::prepare_item(Reader& reader, const TokenizeItem& request
   }
   item.chargeable = card->refused.has_value();
   item.card = std::move(*card);
-  if (auto ready = seal_item(reader, request, item); !ready) {
+  if (auto ready = seal_item(reader, at); !ready) {
     item.failure = failure_of(ready.error());
   }
 }
 
-base::Result<void> TokenizeOperation::seal_item(Reader& reader, const TokenizeItem& request,
-                                                Item& item) {
+base::Result<void> TokenizeOperation::seal_item(Reader& reader, std::size_t at) {
+  const TokenizeItem& request = request_in_.request().items[at];
+  Item& item = items_[at];
   auto fps = pan_fingerprints(services_, item.card->pan);
   if (!fps) return std::unexpected(fps.error());
   item.fps = std::move(*fps);
@@ -63,14 +66,14 @@ base::Result<void> TokenizeOperation::seal_item(Reader& reader, const TokenizeIt
     if (auto found = find_customer(reader, request, item); !found) return found;
   }
   if (item.chargeable) return {};
-  if (look_first_ && item.customer.row != 0) {
+  if (renewals_.contains(at) && item.customer.row != 0) {
     auto known = card_of(reader, item.customer.row, item.fps);
     if (!known) return std::unexpected(known.error());
     if (*known) {
       auto row = reader.card(**known);
       if (!row) return std::unexpected(row.error());
       if (*row && !ttl_ended(**row, services_.clock.now_ms())) {
-        return renew_row(request, item, std::move(**row));
+        return renew_row(item, std::move(**row));
       }
     }
   }
@@ -106,12 +109,11 @@ base::Result<void> TokenizeOperation::make_row(const TokenizeItem& request, Item
   return {};
 }
 
-base::Result<void> TokenizeOperation::renew_row(const TokenizeItem& request, Item& item,
-                                                CardRow row) {
-  if (!request.expiry.empty() && row.expiry != item.card->expiry) {
-    row.expiry = item.card->expiry;
-    if (auto ok = seal_card(services_, item.card->pan, row); !ok) return ok;
-  }
+// What isn't sealed here is never written: a copy of the row may be under an earlier key by then.
+base::Result<void> TokenizeOperation::renew_row(Item& item, CardRow row) {
+  if (row.expiry == item.card->expiry) return {};  // another request has brought it since
+  row.expiry = item.card->expiry;
+  if (auto ok = seal_card(services_, item.card->pan, row); !ok) return ok;
   item.renewed = std::move(row);
   return {};
 }

@@ -1,6 +1,6 @@
-// Applying: the decisions that must be exact, alone in the committer's transaction.
-#include <algorithm>
-
+// Applying: carries out what was planned, alone in the committer's transaction.
+#include "vault/core/cards.h"
+#include "vault/core/pan_budget.h"
 #include "vault/core/record.h"
 #include "vault/core/subject.h"
 #include "vault/core/text_form.h"
@@ -9,99 +9,6 @@
 namespace cardvault::core {
 
 using base::Code;
-
-namespace {
-
-constexpr std::int64_t kDayMs = 86'400'000;
-constexpr std::uint32_t kMonthDays = 30;
-
-std::uint32_t day_of(std::int64_t now_ms) { return static_cast<std::uint32_t>(now_ms / kDayMs); }
-
-void roll_windows(CustomerRow& customer, std::uint32_t today) {
-  if (customer.day != today) {
-    customer.day = today;
-    customer.day_used = 0;
-  }
-  if (customer.month_used == 0 || today >= customer.month_start + kMonthDays) {
-    customer.month_start = today;
-    customer.month_used = 0;
-  }
-}
-
-void charge(CustomerRow& customer) {
-  ++customer.day_used;
-  ++customer.month_used;
-}
-
-// Seconds until the exhausted budget's window ends; 0 while there is budget.
-std::uint32_t budget_wait_s(const CustomerRow& customer, const Settings& settings,
-                            std::int64_t now_ms) {
-  std::int64_t until = 0;
-  if (settings.pan_budget_day != 0 && customer.day_used >= settings.pan_budget_day) {
-    until = (std::int64_t{customer.day} + 1) * kDayMs;
-  }
-  if (settings.pan_budget_month != 0 && customer.month_used >= settings.pan_budget_month) {
-    until = std::max(until, (std::int64_t{customer.month_start} + kMonthDays) * kDayMs);
-  }
-  return until == 0 ? 0 : static_cast<std::uint32_t>((until - now_ms) / 1000 + 1);
-}
-
-}  // namespace
-
-// Before the first write: reads what the items are about, and whether what was prepared still fits.
-base::Result<void> TokenizeOperation::load(Transaction& tx) {
-  const std::vector<TokenizeItem>& requests = request_in_.request().items;
-  applied_.clear();
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (items_[i].failure) continue;
-    auto loaded = load_item(tx, requests[i], items_[i]);
-    if (!loaded && loaded.error().code == Code::kRecordDamaged) {
-      items_[i].failure = failure_of(loaded.error());  // one damaged row stops nobody else
-    } else if (!loaded) {
-      look_first_ = true;
-      return loaded;
-    }
-  }
-  return {};
-}
-
-base::Result<void> TokenizeOperation::load_item(Transaction& tx, const TokenizeItem& request,
-                                                Item& item) {
-  const auto conflict = base::fail(Code::kConflict, "tokenize.apply");
-  item.known.reset();
-  if (item.fresh && item.fresh->number != 0) {
-    auto taken = tx.numeric(item.fresh->number);
-    if (!taken) return std::unexpected(taken.error());
-    if (*taken) return conflict;
-  }
-  if (item.anonymous) return {};
-  auto at = applied_.find(item.customer.name_fp);
-  if (at == applied_.end()) {
-    auto row = current_customer(tx, item.customer);
-    if (!row) return std::unexpected(row.error());
-    roll_windows(*row, day_of(now_ms_));
-    const bool stored = row->row != 0;
-    at = applied_.emplace(item.customer.name_fp, Applied{std::move(*row), stored, false}).first;
-  }
-  if (at->second.row.id != item.customer.id) return conflict;
-  if (item.chargeable || !at->second.stored) return {};
-  // Of a customer who gets no answer about cards nothing is looked up: another expiry would cost a
-  // second preparation, whose time tells that the card is known.
-  if (at->second.row.frozen || budget_wait_s(at->second.row, *settings_, now_ms_) != 0) return {};
-  auto known = card_of(tx, at->second.row.row, item.fps);
-  if (!known) return std::unexpected(known.error());
-  item.known = *known;
-  if (item.renewed) {
-    return item.known && *item.known == item.renewed->id ? base::Result<void>() : conflict;
-  }
-  if (!item.known || request.expiry.empty()) return {};
-  // A repeat that may bring another expiry needs the row sealed anew, unless the row's life is
-  // over.
-  auto row = tx.card(*item.known);
-  if (!row) return std::unexpected(row.error());
-  const bool fits = !*row || (*row)->expiry == item.card->expiry || ttl_ended(**row, now_ms_);
-  return fits ? base::Result<void>() : conflict;
-}
 
 void TokenizeOperation::record_whole(EventSink& events) {
   Event e = event(request_in_.principal(), "tokenize");
@@ -120,19 +27,22 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
   }
   if (auto ok = idempotent_.still_first(tx); !ok) return ok;
   now_ms_ = services_.clock.now_ms();
-  if (auto fits = load(tx); !fits) return fits;
+  if (auto fits = plan(tx); !fits) return fits;
 
   TokenizeAnswer answer;
   answer.batch = request.batch;
   answer.items.reserve(items_.size());
   bool keep = true;
+  bool would_double = false;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Event e = event(principal, "tokenize");
-    auto outcome = decide(tx, request.items[i], items_[i], e);
+    auto outcome = carry_out(tx, request.items[i], items_[i], e, events);
     if (!outcome) return std::unexpected(outcome.error());
     if (const auto* failure = std::get_if<Failure>(&*outcome)) {
       e.outcome = base::code_name(failure->code);
       keep = keep && !is_vault_failure(failure->code);
+    } else {
+      would_double = would_double || items_[i].anonymous;
     }
     events.add(e);
     answer.items.push_back(std::move(*outcome));
@@ -142,87 +52,58 @@ base::Result<void> TokenizeOperation::apply(Transaction& tx, EventSink& events) 
     if (auto ok = tx.update_customer(customer.row); !ok) return ok;
   }
   answer_ = std::move(answer);
-  return keep ? idempotent_.keep(tx, answer_) : base::Result<void>();
+  // What met a failing vault may be tried again, unless a card would be stored twice by that.
+  return keep || would_double ? idempotent_.keep(tx, answer_) : base::Result<void>();
 }
 
-base::Result<TokenizeOutcome> TokenizeOperation::decide(Transaction& tx,
-                                                        const TokenizeItem& request, Item& item,
-                                                        Event& event) {
+base::Result<TokenizeOutcome> TokenizeOperation::carry_out(Transaction& tx,
+                                                           const TokenizeItem& request, Item& item,
+                                                           Event& event, EventSink& events) {
   if (item.failure) return *item.failure;
   event.fingerprint = fingerprint_text(item.fps.active, item.fps.version);
-  if (item.anonymous) {
-    if (item.chargeable) return Failure{*item.card->refused, 0};
-    return insert(tx, nullptr, item, event);
+  Applied* customer = nullptr;
+  if (const auto at = applied_.find(item.customer.name_fp);
+      !item.anonymous && at != applied_.end()) {
+    customer = &at->second;
+    event.customer = to_hex(customer->row.id);
   }
-  Applied& customer = applied_.at(item.customer.name_fp);
-  event.customer = to_hex(customer.row.id);
-  if (customer.row.frozen) return Failure{Code::kCustomerFrozen, 0};
-  if (const auto wait = budget_wait_s(customer.row, *settings_, now_ms_); wait != 0) {
-    return Failure{Code::kPanBudgetExhausted, wait};
+  if (const auto* failure = std::get_if<Failure>(&item.plan)) return *failure;
+  if (const auto* refusal = std::get_if<Refusal>(&item.plan)) {
+    return refuse(tx, *customer, item, refusal->failure);
   }
-  if (item.chargeable) return refuse(tx, customer, item, {*item.card->refused, 0});
-  if (customer.stored && !item.known && items_.size() > 1) {
-    auto known = card_of(tx, customer.row.row, item.fps);  // an earlier item of this batch
-    if (!known) return std::unexpected(known.error());
-    item.known = *known;
-  }
-  if (item.known) {
-    auto row = tx.card(*item.known);
-    // An error would fail the whole group and latch the store: one damaged row stops nobody else.
-    if (!row && row.error().code == Code::kRecordDamaged) return failure_of(row.error());
-    if (!row) return std::unexpected(row.error());
-    if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
-    if (!ttl_ended(**row, now_ms_)) {
-      event.resource = Token::from_store((*row)->id, (*row)->number).text();
-      event.key_version = (*row)->key_version;
-      event.details.emplace_back("duplicate", "true");
-      return repeat(tx, request, item, std::move(**row));
-    }
-    if (auto gone = tx.delete_card(**row); !gone) return std::unexpected(gone.error());
-  }
-  if (customer.stored && settings_->cards_per_customer != 0) {
-    auto count = tx.count_cards(customer.row.row);
-    if (!count) return std::unexpected(count.error());
-    if (*count >= settings_->cards_per_customer) {
-      return refuse(tx, customer, item, {Code::kCardLimitReached, 0});
-    }
-  }
-  return insert(tx, &customer, item, event);
+  if (std::holds_alternative<Repeat>(item.plan)) return repeat(tx, request, item, event);
+  return insert(tx, customer, item, event, events);
 }
 
-// Inserts a new customer, its first charge included; a known one is written once, at the end.
+// Inserts a new customer, as the whole plan leaves it; a known one is written once, at the end.
 base::Result<void> TokenizeOperation::store_customer(Transaction& tx, Applied& customer) {
-  if (customer.stored) {
-    customer.changed = true;
-    return {};
-  }
+  if (customer.stored) return {};
   auto row = insert_customer(tx, customer.row);
   if (!row) return std::unexpected(row.error());
   customer.row.row = *row;
   customer.stored = true;
+  customer.changed = false;
   return {};
 }
 
 base::Result<TokenizeOutcome> TokenizeOperation::refuse(Transaction& tx, Applied& customer,
                                                         const Item& item, Failure failure) {
-  const std::uint32_t today = day_of(now_ms_);
-  if (customer.stored) {
-    auto seen = pan_refused(tx, customer.row.row, item.fps, today - kMonthDays);
-    if (!seen) return std::unexpected(seen.error());
-    if (*seen) return failure;
-  }
-  charge(customer.row);
   if (auto ok = store_customer(tx, customer); !ok) return std::unexpected(ok.error());
-  if (auto ok = tx.add_refused_pan(customer.row.row, item.fps.active, today); !ok) {
+  if (auto ok = tx.add_refused_pan(customer.row.row, item.fps.active, day_of(now_ms_)); !ok) {
     return std::unexpected(ok.error());
   }
   return failure;
 }
 
 base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, Applied* customer,
-                                                        Item& item, Event& event) {
+                                                        Item& item, Event& event,
+                                                        EventSink& events) {
+  if (const auto& ended = std::get<Insert>(item.plan).ended) {
+    if (auto gone = expire_card(tx, *ended, now_ms_, events); !gone) {
+      return std::unexpected(gone.error());
+    }
+  }
   if (customer != nullptr) {
-    charge(customer->row);
     if (auto ok = store_customer(tx, *customer); !ok) return std::unexpected(ok.error());
     item.fresh->customer = customer->row.row;
   }
@@ -235,10 +116,17 @@ base::Result<TokenizeOutcome> TokenizeOperation::insert(Transaction& tx, Applied
 
 base::Result<TokenizeOutcome> TokenizeOperation::repeat(Transaction& tx,
                                                         const TokenizeItem& request, Item& item,
-                                                        CardRow existing) {
+                                                        Event& event) {
+  // Read again: an item before this one may have changed or stored it.
+  auto row = tx.card(std::get<Repeat>(item.plan).card);
+  if (!row) return std::unexpected(row.error());
+  if (!*row) return base::fail(Code::kStoreFailed, "tokenize.index_without_card");
+  CardRow existing = std::move(**row);
+  event.resource = Token::from_store(existing.id, existing.number).text();
+  event.key_version = existing.key_version;
+  event.details.emplace_back("duplicate", "true");
   bool changed = false;
-  // Without a prepared renewal the earlier card is of this very batch: the first of equals decides.
-  if (item.renewed && item.renewed->expiry != existing.expiry && !request.expiry.empty()) {
+  if (item.renewed && item.renewed->expiry != existing.expiry) {
     existing.expiry = item.renewed->expiry;
     existing.sealed = std::move(item.renewed->sealed);
     existing.key_version = item.renewed->key_version;

@@ -11,6 +11,7 @@ namespace cardvault::core {
 namespace {
 
 constexpr std::int64_t kMaxDriftMs = 5000;
+constexpr std::int64_t kGlanceMs = 100;
 
 std::int64_t read_clock_ms(clockid_t id) {
   timespec now{};
@@ -27,14 +28,24 @@ VaultClock::Sources VaultClock::system_sources() {
 
 VaultClock::VaultClock(Sources sources, std::int64_t high_water_ms, std::int64_t max_offline_ms)
     : sources_(std::move(sources)) {
-  const std::int64_t wall = sources_.wall_ms();
+  const auto [wall, boot] = look();
   const bool new_vault = high_water_ms == 0;
   trusted_ =
       new_vault || (wall >= high_water_ms - kMaxDriftMs && wall <= high_water_ms + max_offline_ms);
   last_ms_ = high_water_ms;
   // A wall clock in doubt is not taken over, forward no more than back: there would be no way back.
-  set_base_locked(trusted_ ? wall : high_water_ms, sources_.boot_ms());
+  set_base_locked(trusted_ ? wall : high_water_ms, boot);
   last_ms_ = std::max(high_water_ms, base_ms_);
+}
+
+// Both clocks at one moment. What stops the process or the machine between two looks would pass for
+// a jump of the wall clock.
+VaultClock::Moment VaultClock::look() const {
+  for (;;) {
+    const std::int64_t boot = sources_.boot_ms();
+    const std::int64_t wall = sources_.wall_ms();
+    if (sources_.boot_ms() - boot <= kGlanceMs) return {wall, boot};
+  }
 }
 
 void VaultClock::set_base_locked(std::int64_t wall_ms, std::int64_t boot_ms) const {
@@ -44,9 +55,9 @@ void VaultClock::set_base_locked(std::int64_t wall_ms, std::int64_t boot_ms) con
 }
 
 std::int64_t VaultClock::advance_locked() const {
-  const std::int64_t boot = sources_.boot_ms();
+  const auto [wall, boot] = look();
   if (trusted_) {
-    const std::int64_t drift = sources_.wall_ms() - (base_ms_ + (boot - boot_base_ms_));
+    const std::int64_t drift = wall - (base_ms_ + (boot - boot_base_ms_));
     if (drift > kMaxDriftMs || drift < -kMaxDriftMs) {
       trusted_ = false;
     } else if (drift > 0) {
@@ -87,7 +98,8 @@ void VaultClock::confirm() {
   const std::lock_guard lock(mutex_);
   advance_locked();
   trusted_ = true;
-  set_base_locked(sources_.wall_ms(), sources_.boot_ms());
+  const auto [wall, boot] = look();
+  set_base_locked(wall, boot);
   advance_locked();
 }
 

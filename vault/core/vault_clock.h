@@ -36,6 +36,10 @@ class VaultClock : public base::Clock {
   void confirm();
 
  private:
+  struct Moment {
+    std::int64_t wall_ms, boot_ms;
+  };
+  [[nodiscard]] Moment look() const;
   std::int64_t advance_locked() const;
   [[nodiscard]] std::int64_t vault_time_locked(std::int64_t boot_ms) const;
   void set_base_locked(std::int64_t wall_ms, std::int64_t boot_ms) const;

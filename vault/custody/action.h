@@ -1,6 +1,7 @@
 // What a quorum allows: one exact act on one vault, until it expires.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,6 +11,11 @@
 #include "vault/custody/digest.h"
 
 namespace cardvault::custody {
+
+// All that custodians are asked about (docs/custody.md, docs/backup.md).
+inline constexpr auto kQuorumVerbs = std::to_array<std::string_view>(
+    {"backup.restore", "client.add", "client.change", "client.release", "custodians.register",
+     "gate.approve", "key.clone", "key.destroy", "key.replace", "key.rotate"});
 
 struct Action {
   std::string vault;  // 16 hex digits

@@ -1,8 +1,5 @@
 #include "vault/custody/left_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
@@ -10,6 +7,7 @@
 #include "vault/base/clock.h"
 #include "vault/base/result.h"
 #include "vault/custody/lines.h"
+#include "vault/custody/medium.h"
 #include "vault/custody/share_register.h"
 
 namespace cardvault::custody {
@@ -22,14 +20,11 @@ std::string left_log_path(const std::string& transcript_path) {
 
 void record_left(const std::string& transcript_path, const std::string& name, std::int64_t now_ms) {
   const std::string path = left_log_path(transcript_path);
-  const std::string text =
-      base::format_time(now_ms) + " " + format_fields({{"custodian", name}}) + "\n";
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
-  const bool written = fd >= 0 &&
-                       ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(fd) == 0;
-  if (fd >= 0) ::close(fd);
-  if (!written) throw base::StartupError(path + ": that " + name + " left can't be recorded there");
+  const std::string text = base::format_time(now_ms) + " " + format_fields({{"custodian", name}});
+  if (const int error = append_line(path, text); error != 0) {
+    throw base::StartupError(path + ": that " + name +
+                             " left can't be recorded there: " + explain_write(error));
+  }
 }
 
 std::vector<Left> all_who_left(const std::string& transcript_path, const Transcript& transcript) {

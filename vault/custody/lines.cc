@@ -1,15 +1,19 @@
 #include "vault/custody/lines.h"
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
+#include <system_error>
 
 #include "vault/base/check.h"
 #include "vault/base/clock.h"
+#include "vault/base/fd.h"
 #include "vault/base/result.h"
 #include "vault/custody/digest.h"
 
@@ -19,6 +23,19 @@ namespace {
 constexpr std::size_t kMaxFile = 1U << 20U;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+[[noreturn]] void unreadable(const std::string& path, int error) {
+  std::string why;
+  if (error == ENOENT || error == ENOTDIR) {
+    why = "there is no such file: put it back from its copy, or name the right one";
+  } else if (error == EACCES) {
+    why = "permission denied for uid " + std::to_string(::geteuid()) +
+          ": let that account read it (chmod, chown), or run this as one that may";
+  } else {
+    why = "it can't be read: " + std::generic_category().message(error);
+  }
+  throw base::StartupError(path + ": " + why);
+}
 
 }  // namespace
 
@@ -115,6 +132,7 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   tm parts{};
   int ms = 0;
   const std::string copy(text);
+  // NOLINTNEXTLINE(cert-err34-c): the widths keep each number within an int
   if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &parts.tm_year, &parts.tm_mon,
                   &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &ms) != 7) {
     return std::nullopt;
@@ -135,13 +153,22 @@ std::optional<unsigned> parse_number(std::string_view text, unsigned max) {
 }
 
 std::string read_text_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  const base::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) unreadable(path, errno);
   std::string text(kMaxFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.eof() || file.bad() || file.gcount() == 0) {
-    throw base::StartupError(path + ": can't be read, is empty, or is larger than 1 MiB");
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t n = ::read(file.get(), text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) unreadable(path, errno);
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
   }
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (size == 0) throw base::StartupError(path + ": it is empty: put it back from its copy");
+  if (size > kMaxFile) {
+    throw base::StartupError(path + ": it is larger than 1 MiB: it is not the file meant here");
+  }
+  text.resize(size);
   return text;
 }
 

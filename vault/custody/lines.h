@@ -56,7 +56,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 // A decimal number without sign or leading zeros, at most `max`.
 [[nodiscard]] std::optional<unsigned> parse_number(std::string_view text, unsigned max);
 
-// A whole file of at most 1 MiB. Throws StartupError with path and reason.
+// A whole file of at most 1 MiB. Throws StartupError with path, reason and what to do.
 [[nodiscard]] std::string read_text_file(const std::string& path);
 
 }  // namespace cardvault::custody

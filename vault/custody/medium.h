@@ -12,6 +12,11 @@ namespace cardvault::custody {
 // but EEXIST no file is left, as far as the medium still lets itself be written.
 [[nodiscard]] int write_new_file(const std::string& path, std::string_view content);
 
+// Appends a line, durably, to a file that all may read; a file that ends within one, after a power
+// loss, goes on in the next. Of several at once each waits for the one before (flock). 0, or the
+// errno: then nothing was appended, as far as the file still lets itself be cut.
+[[nodiscard]] int append_line(const std::string& path, std::string_view line);
+
 // What happened and what to do, for a person.
 [[nodiscard]] std::string explain_write(int error);
 

@@ -77,6 +77,7 @@ void ShareRegister::read(const Entry& entry) {
   if (entry.verb == "split-void") {
     const SecretName secret = secret_of(entry);
     const std::uint8_t generation = number(entry, "generation");
+    newest_[secret] = std::max<unsigned>(newest_[secret], generation);
     for (KnownShare& one : shares_) {
       if (one.label.secret == secret && one.label.generation == generation) one.valid = false;
     }
@@ -103,6 +104,8 @@ void ShareRegister::read(const Entry& entry) {
   share.digest = *digest;
   share.custodian = entry.get("custodian");
   share.confirmed = carried;
+  unsigned& newest = newest_[share.label.secret];
+  newest = std::max<unsigned>(newest, share.label.generation);
   shares_.push_back(std::move(share));
 }
 
@@ -116,11 +119,8 @@ std::vector<KnownShare> ShareRegister::current(SecretName secret) const {
 }
 
 unsigned ShareRegister::newest_generation(SecretName secret) const {
-  unsigned out = 0;
-  for (const KnownShare& one : shares_) {
-    if (one.label.secret == secret) out = std::max<unsigned>(out, one.label.generation);
-  }
-  return out;
+  const auto found = newest_.find(secret);
+  return found == newest_.end() ? 0 : found->second;
 }
 
 std::expected<KnownShare, ShareFault> ShareRegister::check(const Share& share, SecretName secret,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,7 +41,7 @@ class ShareRegister {
   [[nodiscard]] std::span<const KnownShare> all() const noexcept { return shares_; }
   // The valid, confirmed ones, by index; empty when the secret isn't split.
   [[nodiscard]] std::vector<KnownShare> current(SecretName secret) const;
-  // Of the latest split, valid or not; 0 before the first.
+  // Of the latest split, valid or not, be it known by its becoming void alone; 0 before the first.
   [[nodiscard]] unsigned newest_generation(SecretName secret) const;
 
   // Whether a share is good, now, as one of `secret`, beside those in `entered`.
@@ -53,6 +54,7 @@ class ShareRegister {
 
   VaultId vault_{};
   std::vector<KnownShare> shares_;
+  std::map<SecretName, unsigned> newest_;
 };
 
 // The fields of a share in an entry: secret, generation, index, threshold, parts, custodian,

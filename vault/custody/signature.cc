@@ -89,7 +89,7 @@ base::Result<Signature> sign_es256(EVP_PKEY* key, std::string_view message) {
   const unsigned char* at = der.data();
   const EcdsaPtr parsed(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(size)));
   if (!parsed) return seal::openssl_failure("custodian.sign");
-  Signature out(2 * kHalf);
+  Signature out(2UZ * kHalf);
   BN_bn2binpad(ECDSA_SIG_get0_r(parsed.get()), out.data(), kHalf);
   BN_bn2binpad(ECDSA_SIG_get0_s(parsed.get()), out.data() + kHalf, kHalf);
   return out;
@@ -97,7 +97,7 @@ base::Result<Signature> sign_es256(EVP_PKEY* key, std::string_view message) {
 
 bool verify(const core::SigningPublicKey& key, std::string_view message,
             std::span<const std::uint8_t> signature) {
-  if (signature.size() != 2 * kHalf) return false;
+  if (signature.size() != 2UZ * kHalf) return false;
   const seal::PkeyPtr pkey = openssl_key(key);
   if (!pkey) return false;
   const std::vector<std::uint8_t> form =

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <utility>
 
 #include "vault/base/clock.h"
@@ -126,7 +128,7 @@ void TranscriptWriter::append(const std::string& text) {
 
 void TranscriptWriter::reread() { transcript_ = parse_transcript(path_, read_text_file(path_)); }
 
-void TranscriptWriter::add(std::string_view verb, Fields fields) {
+void TranscriptWriter::add(std::string_view verb, const Fields& fields) {
   std::string entry = base::format_time(now_ms()) + " " + std::string(verb);
   if (!fields.empty()) entry += " " + format_fields(fields);
   append(line("entry", entry));
@@ -134,20 +136,24 @@ void TranscriptWriter::add(std::string_view verb, Fields fields) {
 
 void TranscriptWriter::add(const Signed& signature) { append(signed_line(signature)); }
 
-std::string newest_transcript(const std::string& folder) {
-  std::string newest;
-  unsigned highest = 0;
+std::vector<std::string> transcripts_in(const std::string& folder) {
+  std::map<unsigned, std::string, std::greater<>> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename();
     constexpr std::string_view kPrefix = "transcript.";
     if (!name.starts_with(kPrefix)) continue;
     const auto number = parse_number(name.substr(kPrefix.size()), 99999);
-    if (!number || *number <= highest) continue;
-    highest = *number;
-    newest = entry.path();
+    if (number && *number != 0) found[*number] = entry.path();
   }
-  return newest;
+  std::vector<std::string> out;
+  for (auto& [number, path] : found) out.push_back(std::move(path));
+  return out;
+}
+
+std::string newest_transcript(const std::string& folder) {
+  auto all = transcripts_in(folder);
+  return all.empty() ? "" : std::move(all.front());
 }
 
 }  // namespace cardvault::custody

@@ -52,7 +52,9 @@ struct Transcript {
 // not checked (transcript_check.h).
 [[nodiscard]] Transcript parse_transcript(const std::string& what, std::string_view text);
 
-// The path of the folder's "transcript.N" with the highest N; "" when there is none.
+// The paths of the folder's "transcript.N", the highest N first.
+[[nodiscard]] std::vector<std::string> transcripts_in(const std::string& folder);
+// The first of them; "" when there is none.
 [[nodiscard]] std::string newest_transcript(const std::string& folder);
 
 // Appends to a transcript's file, each line synced before add() returns. One process at a time
@@ -69,7 +71,7 @@ class TranscriptWriter {
   TranscriptWriter& operator=(const TranscriptWriter&) = delete;  // one file, one writer
   ~TranscriptWriter();
 
-  void add(std::string_view verb, Fields fields);
+  void add(std::string_view verb, const Fields& fields);
   void add(const Signed& signature);
   // As it is now.
   [[nodiscard]] const Transcript& so_far() const noexcept { return transcript_; }

@@ -28,8 +28,9 @@ struct KeyRefusal {
 class AdminService final : public AdminHandler {
  public:
   struct Hooks {
-    // Reads the configuration file again; what to tell, also where the file is refused.
-    std::function<std::expected<std::string, std::string>()> reload;
+    // Reads the configuration file again; what to tell, also where the file is refused. `asked` is
+    // recorded before, with what came of it.
+    std::function<std::expected<std::string, std::string>(core::Event asked)> reload;
     std::function<void()> seal;  // ends this vault soon after; only its custodians open it
   };
   AdminService(Vault& vault, Hooks hooks);
@@ -50,6 +51,8 @@ class AdminService final : public AdminHandler {
     std::string& waits;   // why the act waits for a second operator, if it does
     std::string& action;  // what custodians have to sign before it, if they do
     bool& unapproved;     // their quorum did not allow it: it can be asked for again
+    // An operator's word that was given by then was for something else than there is to do now.
+    std::int64_t& word_after_ms;
     [[nodiscard]] std::string argument(std::string_view name) const;
     [[nodiscard]] bool has(std::string_view name) const;
     [[nodiscard]] std::uint64_t number(std::string_view name, std::uint64_t fallback) const;
@@ -114,6 +117,14 @@ class AdminService final : public AdminHandler {
   using Decide = std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)>;
   using After = std::move_only_function<void()>;
   [[nodiscard]] base::Result<void> commit(const Call& call, Decide decide, After after = {});
+  // Puts a client, unless `judge` refuses, who sees all of them as they are in the transaction and
+  // may change `client` and `done`. Returns the refusal or failure; nothing: it is put.
+  using Judged = base::Result<std::optional<KeyRefusal>>;
+  using ClientList = std::vector<core::Client>;
+  using ClientJudge = std::function<Judged(const ClientList&, core::Transaction&)>;
+  [[nodiscard]] std::optional<wire::AdminAnswer> put_client(const Call& call, core::Event& done,
+                                                            core::Client& client,
+                                                            const ClientJudge& judge);
   using RecipientEdit = std::function<std::optional<base::Code>(std::optional<core::Recipient>&)>;
   wire::AdminAnswer edit_recipient(const Call& call, core::Event done, const RecipientEdit& edit,
                                    const std::function<std::string(base::Code)>& refused_text,
@@ -137,7 +148,9 @@ class AdminService final : public AdminHandler {
   [[nodiscard]] base::Result<std::int64_t> destruction_due(core::Reader& reader, core::KeyRef key);
   [[nodiscard]] core::Event event(const Call& call) const;
   // Records a read-only act, waits until it is durable.
-  [[nodiscard]] base::Result<void> record(core::Event event);
+  [[nodiscard]] base::Result<void> record(core::Event event) {
+    return vault_.record(std::move(event));
+  }
 
   static const std::map<std::string, Handler, std::less<>>& handlers();
 

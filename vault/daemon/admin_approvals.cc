@@ -109,6 +109,7 @@ base::Result<void> AdminService::commit(const Call& call, Decide decide, After a
     auto row = tx.approval(*act);
     if (!row) return std::unexpected(row.error());
     const std::int64_t now = asked.time_ms;
+    if (*row && (*row)->created_ms <= call.word_after_ms) row->reset();
     if (*row && completes(**row, call.operator_name, now)) {
       Naming named(events, (*row)->operator_name);
       auto done = decide(tx, named);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "vault/core/card_check.h"
 #include "vault/core/record.h"
 #include "vault/core/text_form.h"
 #include "vault/daemon/admin.h"
@@ -20,7 +21,7 @@ namespace {
 // cards by the versions that were active then.
 base::Result<std::vector<std::vector<std::string>>> card_names(Vault& vault, const core::Pan& pan) {
   std::vector<std::vector<std::string>> rows;
-  for (const core::KeyRow& row : *vault.key_rows()) {
+  for (const auto keys = vault.key_rows(); const core::KeyRow& row : *keys) {
     if (row.key.purpose != core::KeyPurpose::kPanIndex) continue;
     if (row.state == core::KeyState::kDestroyed) {
       rows.push_back({"missing", core::key_label(row.key)});
@@ -50,6 +51,12 @@ wire::AdminAnswer AdminService::audit_names(const Call& call) {
   if (!call.request.blob.empty()) {
     const auto pan = core::Pan::parse(base::as_text(call.request.blob));
     if (!pan) return refuse(Code::kInvalidPan, "that is no card number: 12 to 19 digits");
+    const auto bins = vault_.services().bins.load();
+    if (!core::check_digit_fits(*pan, *bins)) {
+      return refuse(Code::kInvalidPan,
+                    "the number's check digit is wrong, so no card has it: compare it with the "
+                    "card's");
+    }
     auto names = card_names(vault_, *pan);
     if (!names) return failed(names.error());
     const std::uint32_t active = vault_.services().keys.get(core::KeyPurpose::kPanIndex).version;

@@ -71,6 +71,23 @@ std::vector<std::pair<std::string, std::string>> details_of(const core::Client& 
           {"reveals_per_day", std::to_string(client.reveals_per_day)}};
 }
 
+std::optional<KeyRefusal> taken_by(const core::Client& client,
+                                   const std::vector<core::Client>& all) {
+  for (const core::Client& known : all) {
+    if (known.id == client.id) {
+      return KeyRefusal{
+          Code::kAlreadyExists,
+          "there is a client '" + client.id + "' already: revoked and frozen ones keep their id"};
+    }
+    if ((!client.san.empty() && known.san == client.san) ||
+        (!client.spki_sha256.empty() && known.spki_sha256 == client.spki_sha256)) {
+      return KeyRefusal{Code::kAlreadyExists,
+                        "client '" + known.id + "' is registered for this certificate already"};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 wire::AdminAnswer AdminService::client_add(const Call& call) {
@@ -97,35 +114,21 @@ wire::AdminAnswer AdminService::client_add(const Call& call) {
                    "name the client's certificate by exactly one of: its SPKI pin (SHA-256, 64 "
                    "hex digits), a subject alternative name, or that the vault enrolls it");
   }
-  for (const auto& known : vault_.services().clients.all()) {
-    if (known->id == client.id) {
-      return refusal(Code::kAlreadyExists, "there is a client '" + client.id +
-                                               "' already: revoked and frozen ones keep their id");
-    }
-    if ((!client.san.empty() && known->san == client.san) ||
-        (!client.spki_sha256.empty() && known->spki_sha256 == client.spki_sha256)) {
-      return refusal(Code::kAlreadyExists,
-                     "client '" + known->id + "' is registered for this certificate already");
-    }
-  }
+  ClientList known;
+  for (const auto& one : vault_.services().clients.all()) known.push_back(*one);
+  // Before a second operator is asked for.
+  if (const auto taken = taken_by(client, known)) return refusal(taken->code, taken->text);
   core::Event done = event(call);
   done.resource = client.id;
   done.details = details_of(client);
-  std::optional<KeyRefusal> refused;
-  const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
-    auto allowed = demand_quorum(call, tx, done);
-    if (!allowed) return std::unexpected(allowed.error());
-    refused = std::move(*allowed);
-    if (refused) done.outcome = base::code_name(refused->code);
-    events.add(done);
-    return refused ? base::Result<void>() : tx.put_client(client);
-  };
-  const auto after = [&] {
-    if (!refused) vault_.services().clients.put(client);
-  };
-  if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
-  if (refused) return refusal(refused->code, refused->text);
-  return success("client '" + client.id + "' may connect now");
+  const auto refused =
+      put_client(call, done, client, [&](const ClientList& all, core::Transaction& tx) {
+        auto taken = taken_by(client, all);
+        return taken ? Judged(std::move(taken)) : demand_quorum(call, tx, done);
+      });
+  if (refused) return *refused;
+  return success("client '" + client.id +
+                 "' is registered, and may connect through each gate that names it");
 }
 
 wire::AdminAnswer AdminService::client_rights(const Call& call) {
@@ -136,30 +139,40 @@ wire::AdminAnswer AdminService::client_rights(const Call& call) {
   core::Event done = event(call);
   done.resource = core::valid_client_id(id) ? id : "";
   core::Client client;
+  const auto judge = [&](const ClientList& all, core::Transaction& tx) -> Judged {
+    const auto before = std::ranges::find(all, id, &core::Client::id);
+    if (before == all.end()) {
+      return KeyRefusal{Code::kNotFound, "no such client: see `cardvault client list`"};
+    }
+    if (before->revoked) {
+      return KeyRefusal{Code::kNotAllowed, "client '" + id + "' is revoked for good"};
+    }
+    client = *before;
+    static_cast<void>(read_rights(call.request.arguments, client));  // as above
+    client.rate_per_s = static_cast<std::uint32_t>(call.number("rate", client.rate_per_s));
+    client.reveals_per_hour =
+        static_cast<std::uint32_t>(call.number("reveals_per_hour", client.reveals_per_hour));
+    client.reveals_per_day =
+        static_cast<std::uint32_t>(call.number("reveals_per_day", client.reveals_per_day));
+    done.details = details_of(client);
+    const bool wider = widens(*before, client, *vault_.services().settings.load());
+    return wider ? demand_quorum(call, tx, done) : std::nullopt;
+  };
+  if (const auto refused = put_client(call, done, client, judge)) return *refused;
+  return success("client '" + client.id +
+                 "' has these rights from now on: " + join_names(client.permissions.names()));
+}
+
+std::optional<wire::AdminAnswer> AdminService::put_client(const Call& call, core::Event& done,
+                                                          core::Client& client,
+                                                          const ClientJudge& judge) {
   std::optional<KeyRefusal> refused;
   const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
-    auto clients = tx.clients();
-    if (!clients) return std::unexpected(clients.error());
-    const auto before = std::ranges::find(*clients, id, &core::Client::id);
-    if (before == clients->end()) {
-      refused = KeyRefusal{Code::kNotFound, "no such client: see `cardvault client list`"};
-    } else if (before->revoked) {
-      refused = KeyRefusal{Code::kNotAllowed, "client '" + id + "' is revoked for good"};
-    } else {
-      client = *before;
-      static_cast<void>(read_rights(call.request.arguments, client));  // as above
-      client.rate_per_s = static_cast<std::uint32_t>(call.number("rate", client.rate_per_s));
-      client.reveals_per_hour =
-          static_cast<std::uint32_t>(call.number("reveals_per_hour", client.reveals_per_hour));
-      client.reveals_per_day =
-          static_cast<std::uint32_t>(call.number("reveals_per_day", client.reveals_per_day));
-      done.details = details_of(client);
-      if (widens(*before, client, *vault_.services().settings.load())) {
-        auto allowed = demand_quorum(call, tx, done);
-        if (!allowed) return std::unexpected(allowed.error());
-        refused = std::move(*allowed);
-      }
-    }
+    const auto all = tx.clients();
+    if (!all) return std::unexpected(all.error());
+    auto judged = judge(*all, tx);
+    if (!judged) return std::unexpected(judged.error());
+    refused = std::move(*judged);
     if (refused) done.outcome = base::code_name(refused->code);
     events.add(done);
     return refused ? base::Result<void>() : tx.put_client(client);
@@ -169,8 +182,7 @@ wire::AdminAnswer AdminService::client_rights(const Call& call) {
   };
   if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
   if (refused) return refusal(refused->code, refused->text);
-  return success("client '" + client.id +
-                 "' has these rights from now on: " + join_names(client.permissions.names()));
+  return std::nullopt;
 }
 
 }  // namespace cardvault::daemon

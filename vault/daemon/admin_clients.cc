@@ -4,6 +4,7 @@
 #include <ranges>
 
 #include "vault/core/card_check.h"
+#include "vault/core/client_freeze.h"
 #include "vault/core/record.h"
 #include "vault/core/spent_budgets.h"
 #include "vault/core/text_form.h"
@@ -63,6 +64,13 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
   std::optional<core::Client> client;
   std::optional<Code> refused;
   std::optional<KeyRefusal> unapproved;
+  const auto spent_by_restore = [&](const std::string& id) {
+    return core::spent_by_restore(vault_.services().reveals, id, done.time_ms);
+  };
+  // A word for a release that is not needed yet would let one operator alone undo the next freeze.
+  const auto to_be_released = [&](const core::Client& one) {
+    return one.frozen || spent_by_restore(one.id);
+  };
   const auto look = [&](const auto& clients) {
     client.reset();
     for (const auto& one : clients) {
@@ -71,13 +79,18 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     refused.reset();
     if (!client) refused = Code::kNotFound;
     if (client && client->revoked && verb != "client.revoke") refused = Code::kNotAllowed;
+    if (client && verb == "client.release" && !to_be_released(*client)) {
+      refused = Code::kNotAllowed;
+    }
     if (client) done.resource = client->id;
     if (refused) done.outcome = base::code_name(*refused);
   };
   const auto refuse = [&] {
-    return *refused == Code::kNotFound
-               ? refusal(*refused, "no such client: see `cardvault client list`")
-               : refusal(*refused, "client '" + client->id + "' is revoked for good");
+    if (!client) return refusal(*refused, "no such client: see `cardvault client list`");
+    return refusal(*refused,
+                   "client '" + client->id +
+                       (client->revoked ? "' is revoked for good"
+                                        : "' is not frozen: there is nothing to release"));
   };
   look(vault_.services().clients.all());
   if (refused) {
@@ -89,8 +102,7 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     auto clients = tx.clients();
     if (!clients) return std::unexpected(clients.error());
     look(*clients | std::views::transform([](const core::Client& one) { return &one; }));
-    if (!refused && verb == "client.release" &&
-        core::spent_by_restore(vault_.services().reveals, client->id, done.time_ms)) {
+    if (!refused && verb == "client.release" && spent_by_restore(client->id)) {
       auto allowed = demand_quorum(call, tx, done);
       if (!allowed) return std::unexpected(allowed.error());
       unapproved = std::move(*allowed);
@@ -101,9 +113,9 @@ wire::AdminAnswer AdminService::client_change(const Call& call) {
     if (verb == "client.revoke") {
       client->revoked = true;
       if (auto ok = revoke_certificates(tx, client->id, done.time_ms); !ok) return ok;
-    } else {
-      client->frozen = verb == "client.freeze";
     }
+    if (verb == "client.freeze") return core::freeze_client(tx, *client);
+    if (verb == "client.release") client->frozen = false;
     return tx.put_client(*client);
   };
   const auto after = [&] {
@@ -128,35 +140,54 @@ wire::AdminAnswer AdminService::customer_change(const Call& call) {
   if (!name) return failed(name.error());
   const bool frozen = call.request.verb == "customer.freeze";
   core::Event done = event(call);
-  bool found = false;
-  bool damaged = false;
-  const auto changed =
-      commit(call, [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
-        auto row = core::customer_by_name(tx, *name);
-        if (!row && row.error().code == Code::kRecordDamaged) {
-          damaged = true;  // said to the operator; an error here would latch the store
-          done.outcome = base::code_name(Code::kRecordDamaged);
-          events.add(done);
-          return {};
-        }
-        if (!row) return std::unexpected(row.error());
-        found = row->has_value();
-        if (found) {
-          done.customer = core::to_hex((*row)->id);
-          (*row)->frozen = frozen;
-          if (auto ok = tx.update_customer(**row); !ok) return ok;
-        } else {
-          done.outcome = base::code_name(Code::kNotFound);
-        }
-        events.add(done);
-        return {};
-      });
-  if (!changed) return failed(changed.error());
-  if (damaged) {
-    return refusal(Code::kRecordDamaged, "this customer's record is damaged: restore a backup");
+  std::optional<core::CustomerRow> row;
+  std::optional<Code> refused;
+  const auto look = [&](core::Reader& reader) -> base::Result<void> {
+    auto found = core::customer_by_name(reader, *name);
+    // Said to the operator; an error here would latch the store.
+    const bool damaged = !found && found.error().code == Code::kRecordDamaged;
+    if (!found && !damaged) return std::unexpected(found.error());
+    row = damaged ? std::nullopt : std::move(*found);
+    refused.reset();
+    if (damaged) {
+      refused = Code::kRecordDamaged;
+    } else if (!row) {
+      refused = Code::kNotFound;
+    } else if (!frozen && !row->frozen) {
+      refused = Code::kNotAllowed;  // nor is a word for it noted, as with a client's release
+    }
+    if (row) done.customer = core::to_hex(row->id);
+    if (refused) done.outcome = base::code_name(*refused);
+    return {};
+  };
+  const auto refuse = [&] {
+    switch (*refused) {
+      case Code::kRecordDamaged:
+        return refusal(*refused, "this customer's record is damaged: restore a backup");
+      case Code::kNotFound:
+        return refusal(*refused, "the vault holds no card of this customer");
+      default:
+        return refusal(*refused, "the customer is not frozen: there is nothing to unfreeze");
+    }
+  };
+  auto reader = vault_.store().make_reader();
+  if (!reader) return failed(reader.error());
+  if (auto ok = look(**reader); !ok) return failed(ok.error());
+  if (refused) {
+    if (auto ok = record(done); !ok) return failed(ok.error());
+    return refuse();
   }
-  if (!found) return refusal(Code::kNotFound, "the vault holds no card of this customer");
-  return success(frozen ? "the customer is frozen: no card of theirs is shown or stored"
+  const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+    if (auto ok = look(tx); !ok) return ok;
+    events.add(done);
+    if (refused) return {};
+    row->frozen = frozen;
+    return tx.update_customer(*row);
+  };
+  if (auto ok = commit(call, decide); !ok) return failed(ok.error());
+  if (refused) return refuse();
+  return success(frozen ? "the customer is frozen: no card of theirs is revealed or stored, and no "
+                          "code, password or quick code of theirs is taken; masked data is shown"
                         : "the customer is unfrozen");
 }
 

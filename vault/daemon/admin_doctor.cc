@@ -44,8 +44,8 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
   };
   const core::ReadyAnswer ready = vault_.ready();
   if (ready.ready) find("ok", "the vault takes requests", "");
-  if (!vault_.token().description().hardware) {
-    find("warning", "software token: not a secure cryptographic device",
+  if (std::string note = vault_.software_note(); !note.empty()) {
+    find("warning", std::move(note),
          "for real cards configure a hardware token: [hsm] module and token");
   }
   for (auto& row : examine_tokens(vault_)) answer.rows.push_back(std::move(row));
@@ -62,9 +62,12 @@ wire::AdminAnswer AdminService::doctor(const Call& call) {
         "error", "the log can't be signed, and requests are refused: " + loss,
         "find out where the key went, which may be a theft; `cardvault key replace audit-sign` has "
         "the custodians' quorum put another in its place");
-  } else if (const std::string fault = vault_.log_fault(); !fault.empty()) {
+  } else if (const auto fault = vault_.log_fault(); fault->state == kLogKeyLost) {
+    find("warning", "audit-sign was replaced, and the log is not opened with it yet",
+         "ask again in a moment: until then requests are refused");
+  } else if (!fault->state.empty()) {
     find("error",
-         "the published log in " + vault_.config().audit.dir + " can't be continued: " + fault,
+         "the published log in " + vault_.config().audit.dir + " can't be continued: " + fault->why,
          "keep it as it is for the investigation; put back the folder that belongs to these "
          "databases, and the vault goes on by itself (docs/audit.md)");
   } else {

@@ -50,10 +50,13 @@ std::optional<KeyRefusal> wrong_state(const KeyRow* row, KeyRef key, KeyState wa
     case KeyState::kActive:
       return KeyRefusal{Code::kConflict, label + " is active: `cardvault key rotate " +
                                              purpose_of(key) + "` puts another in its place"};
-    case KeyState::kDecryptOnly:
-      return KeyRefusal{Code::kConflict, label + " is still in use: `cardvault key rewrap " +
-                                             purpose_of(key) + "`, then `cardvault key retire " +
-                                             label + "`"};
+    case KeyState::kDecryptOnly: {
+      const std::string first = core::is_rewrapped(key.purpose)
+                                    ? "`cardvault key rewrap " + purpose_of(key) + "`, then "
+                                    : std::string();
+      return KeyRefusal{Code::kConflict, label + " is still in use: " + first +
+                                             "`cardvault key retire " + label + "`"};
+    }
     case KeyState::kRetired:
     case KeyState::kDestroyed:
       break;

@@ -7,7 +7,9 @@
 #include "vault/daemon/admin_answers.h"
 #include "vault/daemon/key_statement.h"
 #include "vault/daemon/key_states.h"
+#include "vault/daemon/publisher.h"
 #include "vault/daemon/stored_state.h"
+#include "vault/daemon/vault_note.h"
 
 namespace cardvault::daemon {
 
@@ -144,7 +146,7 @@ wire::AdminAnswer AdminService::key_adopt(const Call& call) {
   const auto adopted = vault_.token().adopt();
   std::string wrong;
   const auto present = vault_.token().keys();
-  for (const KeyRow& row : *vault_.key_rows()) {
+  for (const auto rows = vault_.key_rows(); const KeyRow& row : *rows) {
     if (row.state == KeyState::kDestroyed || !adopted) continue;
     if (vault_.lost_log_keys()->contains(row.key)) continue;
     const std::string label = core::key_label(row.key);
@@ -159,9 +161,30 @@ wire::AdminAnswer AdminService::key_adopt(const Call& call) {
       wrong += (wrong.empty() ? "" : ", ") + label + " is another key";
     }
   }
+  std::string made;  // in the place of a lost key of the log
+  const auto new_key = parse_key(call.argument("made"));
+  if (adopted && new_key && new_key->purpose == core::KeyPurpose::kAuditSign) {
+    const std::string kcv = vault_.token().kcv(*new_key);
+    const auto verifier = log_key(vault_, *new_key);
+    if (!verifier || (!kcv.empty() && kcv != call.argument("kcv"))) {
+      wrong +=
+          (wrong.empty() ? "" : ", ") + core::key_label(*new_key) + " is not the key that was made";
+    } else {
+      made = verifier->text();
+      done.resource = core::key_label(*new_key);
+      done.details = {{"kcv", kcv}, {"vkey", made}};
+    }
+  }
   if (!adopted) done.outcome = base::code_name(adopted.error().code);
   if (!wrong.empty()) done.outcome = base::code_name(Code::kKeyMissing);
-  if (auto ok = record(done); !ok) return failed(ok.error());
+  const auto recorded =
+      vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        events.add(done);
+        const bool remember = !made.empty() && wrong.empty();
+        return remember ? tx.put_value(kMadeLogKeyValue, base::as_bytes(made))
+                        : base::Result<void>();
+      });
+  if (!recorded) return failed(recorded.error());
   if (!adopted) return failed(adopted.error());
   if (!wrong.empty()) return refusal(Code::kKeyMissing, "this token is not the vault's: " + wrong);
   wire::AdminAnswer answer = success("the vault works with the token as it is now");

@@ -29,7 +29,7 @@ constexpr core::KeyPurpose kPurpose = core::KeyPurpose::kAuditSign;
 struct Loss {
   KeyRef lost, next;
   std::string lost_key;  // as text; the one that the last checkpoint is by
-  std::string next_key;  // empty: it is not made yet
+  std::string next_key;  // empty: no run of the command has made it yet
   audit::Checkpoint last;
   std::string note;  // of `last`
 };
@@ -64,6 +64,14 @@ base::Result<void> find_last(Vault& vault, Loss& loss) {
   return {};
 }
 
+base::Result<std::string> made_key(Vault& vault) {
+  const auto reader = vault.store().make_reader();
+  if (!reader) return std::unexpected(reader.error());
+  const auto value = (*reader)->value(kMadeLogKeyValue);
+  if (!value) return std::unexpected(value.error());
+  return *value ? std::string(base::as_text(**value)) : "";
+}
+
 base::Result<std::optional<KeyRefusal>> find_loss(Vault& vault, Loss& loss) {
   const auto rows = vault.key_rows();
   for (const KeyRow& row : *rows) {
@@ -90,7 +98,10 @@ base::Result<std::optional<KeyRefusal>> find_loss(Vault& vault, Loss& loss) {
                           " or in vault.db: put the published log back, or restore a backup"};
   }
   const auto key = log_key(vault, loss.next);
-  if (!key) return std::nullopt;
+  const auto made = made_key(vault);
+  if (!made) return std::unexpected(made.error());
+  // Another one is anybody's: the command makes it anew.
+  if (!key || key->text() != *made) return std::nullopt;
   loss.next_key = key->text();
   // Readers follow a log by its name, and what is recorded once can't be said again.
   const auto lost_key = audit::VerifierKey::parse(loss.lost_key);
@@ -143,7 +154,7 @@ void describe(const Loss& loss, const wire::AdminRequest& request, core::Event& 
 }
 
 base::Result<void> put_rows(core::Transaction& tx, const std::vector<KeyRow>& rows,
-                            const std::set<KeyRef>& lost, KeyRow next) {
+                            const std::set<KeyRef>& lost, const KeyRow& next) {
   for (KeyRow row : rows) {
     if (!lost.contains(row.key)) continue;
     row.state = KeyState::kDestroyed;
@@ -198,7 +209,8 @@ wire::AdminAnswer AdminService::key_replace(const Call& call) {
     }
     if (loss.next_key.empty()) {
       return KeyRefusal{Code::kKeyMissing,
-                        "the token has no key " + core::key_label(loss.next) + " yet"};
+                        "the token has no " + core::key_label(loss.next) +
+                            " that this command made: run it without --approvals"};
     }
     const auto allowed = demand_quorum(call, tx, what);
     if (!allowed || *allowed) return allowed;

@@ -57,7 +57,30 @@ void name_certificate(core::Event& event, const seal::CertificateFacts& facts) {
   event.details.emplace_back("not_after", base::format_time(facts.not_after_ms));
 }
 
-// From when on the new certificate is sealed to; 0: at once. Nothing when the text is no number.
+// Whose key one of this recipient's certificates has, of the others; empty: nobody's.
+std::string key_holder(const std::vector<core::Recipient>& all, const core::Recipient& recipient) {
+  const auto keys_of = [](const core::Recipient& one) {
+    std::vector<std::string> keys;
+    for (const core::RecipientCertificate* each : {&one.certificate, &one.next}) {
+      if (each->der.empty()) continue;
+      if (const auto facts = seal::certificate_facts(each->der)) keys.push_back(facts->spki_sha256);
+    }
+    return keys;
+  };
+  const auto shares_one = [](const auto& some, const auto& others) {
+    return std::ranges::find_first_of(some, others) != some.end();
+  };
+  const std::vector<std::string> mine = keys_of(recipient);
+  for (const core::Recipient& other : all) {
+    if (other.name != recipient.name && shares_one(keys_of(other), mine)) {
+      return other.name;
+    }
+  }
+  return "";
+}
+
+// From when on the new certificate is sealed to; 0: at once. Nothing when the text is no number, or
+// names a time that is over.
 std::optional<std::int64_t> begin_of(const std::string& from_ms, const std::string& after_s,
                                      std::int64_t now_ms) {
   const std::string& text = from_ms.empty() ? after_s : from_ms;
@@ -69,6 +92,7 @@ std::optional<std::int64_t> begin_of(const std::string& from_ms, const std::stri
     return std::nullopt;
   }
   const std::int64_t begin = from_ms.empty() ? now_ms + value * 1000 : value;
+  if (!from_ms.empty() && begin <= now_ms) return std::nullopt;
   return begin <= now_ms ? 0 : begin;
 }
 
@@ -81,16 +105,23 @@ wire::AdminAnswer AdminService::edit_recipient(const Call& call, core::Event don
                                                const std::function<std::string(Code)>& refused_text,
                                                std::string success_text) {
   std::optional<Code> refused;
+  std::optional<core::Recipient> row;
+  std::string holder;  // another one, of the same key
   std::vector<core::Recipient> image;
   const auto name = call.argument("name");
   done.resource = core::valid_client_id(name) ? name : "";
+  const auto judge = [&](const std::vector<core::Recipient>& all) {
+    const auto at = std::ranges::find(all, name, &core::Recipient::name);
+    row = at != all.end() ? std::optional(*at) : std::nullopt;
+    refused = edit(row);
+    if (refused || !row) return;
+    holder = key_holder(all, *row);
+    if (!holder.empty()) refused = Code::kAlreadyExists;
+  };
   const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
     auto all = tx.recipients();
-    std::optional<core::Recipient> row;
     if (all) {
-      const auto at = std::ranges::find(*all, name, &core::Recipient::name);
-      if (at != all->end()) row = std::move(*at);
-      refused = edit(row);
+      judge(*all);
     } else if (all.error().code == Code::kRecordDamaged) {
       refused = Code::kRecordDamaged;  // said to the operator; an error here would latch the store
     } else {
@@ -108,14 +139,28 @@ wire::AdminAnswer AdminService::edit_recipient(const Call& call, core::Event don
   const auto after = [&] {
     if (!refused) vault_.services().recipients.load(std::move(image));
   };
-  if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
-  if (!refused) return success(std::move(success_text));
-  if (*refused == Code::kNotFound && refused_text(*refused).empty()) {
-    return refusal(*refused, "no such recipient: see `cardvault recipient list`");
+  const auto refuse = [&] {
+    if (!holder.empty()) {
+      return refusal(*refused, "recipient '" + holder +
+                                   "' has the key of this certificate already, and could open "
+                                   "what is sealed to '" +
+                                   name + "': take a certificate of a key of its own");
+    }
+    if (*refused == Code::kRecordDamaged) {
+      return refusal(*refused, "a recipient's record is damaged: restore a backup");
+    }
+    const std::string text = refused_text(*refused);
+    return refusal(*refused,
+                   text.empty() ? "no such recipient: see `cardvault recipient list`" : text);
+  };
+  judge(*vault_.services().recipients.all());  // before a second operator is asked for
+  if (refused) {
+    done.outcome = base::code_name(*refused);
+    if (auto ok = record(done); !ok) return failed(ok.error());
+    return refuse();
   }
-  return *refused == Code::kRecordDamaged
-             ? refusal(*refused, "a recipient's record is damaged: restore a backup")
-             : refusal(*refused, refused_text(*refused));
+  if (auto ok = commit(call, decide, after); !ok) return failed(ok.error());
+  return refused ? refuse() : success(std::move(success_text));
 }
 
 wire::AdminAnswer AdminService::recipient_add(const Call& call) {
@@ -168,7 +213,11 @@ wire::AdminAnswer AdminService::recipient_replace(const Call& call) {
   const std::string name = call.argument("name");
   const std::int64_t now = vault_.clock().now_ms();
   const auto begin = begin_of(call.argument("from_ms"), call.argument("after_s"), now);
-  if (!begin) return refusal(Code::kInvalidArgument, "the replacement's time is no time");
+  if (!begin) {
+    return refusal(Code::kInvalidArgument,
+                   "the replacement's time is no time, or is over: without --from and --after the "
+                   "certificate is replaced at once");
+  }
   core::Event done = event(call);
   if (!core::valid_client_id(name)) {
     return refusal(Code::kNotFound, "no such recipient: see `cardvault recipient list`");
@@ -183,7 +232,7 @@ wire::AdminAnswer AdminService::recipient_replace(const Call& call) {
       *begin == 0 ? "from now on" : "from " + base::format_time(*begin) + " on";
   done.details.emplace_back("from", base::format_time(*begin == 0 ? now : *begin));
   std::string gap;
-  const auto answer = edit_recipient(
+  auto answer = edit_recipient(
       call, std::move(done),
       [&](std::optional<core::Recipient>& row) -> std::optional<Code> {
         if (!row) return Code::kNotFound;

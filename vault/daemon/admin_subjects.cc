@@ -1,4 +1,6 @@
 // Verbs about a customer's wrong codes and passwords.
+#include <algorithm>
+
 #include "vault/core/attempt_status.h"
 #include "vault/core/card_check.h"
 #include "vault/core/index_fingerprints.h"
@@ -22,6 +24,12 @@ base::Result<core::GuardKey> guard_key(core::Reader& reader, const core::IndexFi
   if (!*row) return core::GuardKey::slot(name.active);
   event.customer = core::to_hex((*row)->id);
   return core::GuardKey::of(**row);
+}
+
+bool none_counted(const core::AttemptStatus& status) {
+  return status.failures == 0 && std::ranges::all_of(status.scopes, [](const auto& scope) {
+           return scope.failures == 0 && scope.locked_until_ms == 0;
+         });
 }
 
 }  // namespace
@@ -64,6 +72,22 @@ wire::AdminAnswer AdminService::otp_unlock(const Call& call) {
   const auto fp = customer_fingerprints(call);
   if (!fp) return failed(fp.error());
   core::Event done = event(call);
+  auto reader = vault_.store().make_reader();
+  if (!reader) return failed(reader.error());
+  const auto key = guard_key(**reader, *fp, done);
+  const auto status =
+      key ? core::attempt_status(**reader, *key, *vault_.services().settings.load(), done.time_ms)
+          : std::unexpected(key.error());
+  // Nor is a word for it noted, as with a client's release.
+  if (status && none_counted(*status)) {
+    done.outcome = base::code_name(Code::kNotAllowed);
+    if (auto ok = record(done); !ok) return failed(ok.error());
+    return refusal(Code::kNotAllowed,
+                   "no wrong try is counted against this customer: there is nothing to unlock");
+  }
+  // A word covers the tries that were counted when it was given: one kept from an earlier lock
+  // would let one operator alone undo the next.
+  if (status) call.word_after_ms = status->last_failure_ms;
   bool damaged = false;
   const auto decide = [&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
     auto who = guard_key(tx, *fp, done);

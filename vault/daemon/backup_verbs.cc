@@ -187,7 +187,7 @@ wire::AdminAnswer BackupVerbs::snapshot() {
     fs::remove_all(folder, ignored);
     return refusal(Code::kStorageFull, "the disk is full: free space, then back it up");
   }
-  for (const core::KeyRow& row : *vault_.key_rows()) {
+  for (const auto rows = vault_.key_rows(); const core::KeyRow& row : *rows) {
     answer.rows.push_back(
         {"key", core::key_label(row.key), row.kcv, std::string(key_state_name(row.state))});
   }

@@ -34,12 +34,8 @@ base::Result<pki::CaKey> ca_key(Vault& vault, KeyRef key) {
                     }};
 }
 
-base::Result<pki::Serial> random_serial(Vault& vault) {
-  pki::Serial serial{};
-  if (auto made = vault.token().random(serial); !made) return std::unexpected(made.error());
-  // Positive, and of one length: the first bit 0, the next 1.
-  serial[0] = static_cast<std::uint8_t>((serial[0] & 0x3fU) | 0x40U);
-  return serial;
+base::Result<pki::Serial> new_serial(Vault& vault) {
+  return pki::draw_serial([&](std::span<std::uint8_t> out) { return vault.token().random(out); });
 }
 
 }  // namespace
@@ -80,7 +76,7 @@ base::Result<std::optional<ClientCa::Certificate>> ClientCa::stored(KeyRef key) 
 base::Result<ClientCa::Certificate> ClientCa::make(KeyRef key) {
   const auto ca = ca_key(vault_, key);
   if (!ca) return std::unexpected(ca.error());
-  const auto serial = random_serial(vault_);
+  const auto serial = new_serial(vault_);
   if (!serial) return std::unexpected(serial.error());
   const std::int64_t now = vault_.clock().now_ms();
   const pki::Validity validity{now - kSkewMs, now + vault_.config().clients.ca_days * kDayMs};
@@ -137,7 +133,7 @@ base::Result<ClientCa::Issued> ClientCa::issue(const core::Client& client,
   if (!issuer) return std::unexpected(issuer.error());
   const auto ca = ca_key(vault_, issuer->key);
   if (!ca) return std::unexpected(ca.error());
-  const auto serial = random_serial(vault_);
+  const auto serial = new_serial(vault_);
   if (!serial) return std::unexpected(serial.error());
   const std::int64_t now = vault_.clock().now_ms();
   Issued out;
@@ -219,7 +215,8 @@ void ClientCa::forget_ended(std::int64_t now_ms) {
 
 void ClientCa::tick() {
   const std::scoped_lock lock(mutex_);
-  if (pause_s_ > 0 && --pause_s_ > 0) return;
+  if (pause_s_ > 0) --pause_s_;
+  if (pause_s_ > 0) return;
   const std::int64_t now = vault_.clock().now_ms();
   if (!due(now) || vault_.token().state() != hsm::HsmState::kReady) return;
   forget_ended(now);
@@ -237,6 +234,12 @@ void ClientCa::tick() {
 std::int64_t ClientCa::list_end_ms() const {
   const std::scoped_lock lock(mutex_);
   return list_end_ms_;
+}
+
+bool ClientCa::list_late(std::int64_t now_ms) const {
+  const std::scoped_lock lock(mutex_);
+  if (list_end_ms_ == 0) return waiting_;
+  return list_end_ms_ - now_ms < kListLife_ms - 2 * kListEvery_ms;
 }
 
 }  // namespace cardvault::daemon

@@ -63,8 +63,10 @@ class ClientCa {
 
   // The certificates issued, as last committed.
   [[nodiscard]] std::shared_ptr<const Rows> rows() const { return rows_.load(); }
-  // Until when gates believe the list that was published; 0: there is none.
+  // Until when gates believe the list that this process published; 0: it has published none yet.
   [[nodiscard]] std::int64_t list_end_ms() const;
+  // Whether the list was not renewed for two days, or the first one could not be published.
+  [[nodiscard]] bool list_late(std::int64_t now_ms) const;
 
  private:
   [[nodiscard]] base::Result<std::optional<Certificate>> stored(core::KeyRef key);

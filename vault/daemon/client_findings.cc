@@ -33,8 +33,7 @@ void examine_ca(Vault& vault, std::int64_t now, Findings& findings) {
          "the client CA's certificate ends on " + base::format_time(active.not_after_ms),
          "`cardvault key rotate client-ca`, then enroll the clients anew"});
   }
-  const std::int64_t list_end = vault.client_ca().list_end_ms();
-  if (list_end - now < kListLife_ms - 2 * kListEvery_ms) {
+  if (vault.client_ca().list_late(now)) {
     findings.push_back({"error",
                         "the clients' revocation list in " + vault.config().clients.ca_file +
                             " is not renewed; after 7 days gates let no enrolled client in",

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "vault/audit/verifier_key.h"
+#include "vault/base/readable.h"
 #include "vault/daemon/admin_approvals.h"
 #include "vault/daemon/config_codes.h"
 #include "vault/daemon/config_hsm.h"
@@ -253,6 +254,8 @@ Config from_table(const toml::table& root, const std::string& path) {
 }  // namespace
 
 Config read_config(const std::string& path, const std::vector<std::string>& overrides) {
+  base::demand_readable(
+      path, "name the configuration with --config, or make a vault with `cardvault init`");
   toml::table root;
   try {
     root = toml::parse_file(path);

@@ -58,7 +58,7 @@ struct Config {
   hsm::TokenConfig hsm;                    // the first token
   std::vector<hsm::TokenConfig> standbys;  // that hold the same keys, in the order of their use
   core::Settings settings;
-  std::uint32_t queue = 4096;      // requests that wait; more get 503
+  std::uint32_t queue = 4096;      // requests that wait of each gate; more get 503
   std::uint32_t workers = 0;       // 0: one per HSM session
   std::uint32_t slow_workers = 1;  // for Argon2id
   std::int64_t max_offline_ms = 0;

@@ -1,5 +1,6 @@
 #include "vault/daemon/confinement.h"
 
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/socket.h>
 
@@ -32,15 +33,14 @@ std::vector<std::string> paths_in(const std::string& init_args) {
 
 void allow_files(sandbox::SystemCalls& calls) {
   calls.allow(
-      {SCMP_SYS(open),        SCMP_SYS(openat),    SCMP_SYS(pwrite64),        SCMP_SYS(pwritev),
-       SCMP_SYS(fsync),       SCMP_SYS(fdatasync), SCMP_SYS(sync_file_range), SCMP_SYS(syncfs),
-       SCMP_SYS(ftruncate),   SCMP_SYS(fallocate), SCMP_SYS(fadvise64),       SCMP_SYS(fchmod),
-       SCMP_SYS(fchmodat),    SCMP_SYS(chmod),     SCMP_SYS(fchown),          SCMP_SYS(chown),
-       SCMP_SYS(rename),      SCMP_SYS(renameat),  SCMP_SYS(renameat2),       SCMP_SYS(link),
-       SCMP_SYS(linkat),      SCMP_SYS(unlink),    SCMP_SYS(unlinkat),        SCMP_SYS(mkdir),
-       SCMP_SYS(mkdirat),     SCMP_SYS(rmdir),     SCMP_SYS(utimensat),       SCMP_SYS(flock),
-       SCMP_SYS(statfs),      SCMP_SYS(fstatfs),   SCMP_SYS(umask),           SCMP_SYS(dup),
-       SCMP_SYS(memfd_create)});
+      {SCMP_SYS(open),      SCMP_SYS(openat),    SCMP_SYS(pwrite64),        SCMP_SYS(pwritev),
+       SCMP_SYS(fsync),     SCMP_SYS(fdatasync), SCMP_SYS(sync_file_range), SCMP_SYS(syncfs),
+       SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fadvise64),       SCMP_SYS(fchmod),
+       SCMP_SYS(fchmodat),  SCMP_SYS(chmod),     SCMP_SYS(fchown),          SCMP_SYS(chown),
+       SCMP_SYS(rename),    SCMP_SYS(renameat),  SCMP_SYS(renameat2),       SCMP_SYS(link),
+       SCMP_SYS(linkat),    SCMP_SYS(unlink),    SCMP_SYS(unlinkat),        SCMP_SYS(mkdir),
+       SCMP_SYS(mkdirat),   SCMP_SYS(rmdir),     SCMP_SYS(utimensat),       SCMP_SYS(flock),
+       SCMP_SYS(statfs),    SCMP_SYS(fstatfs),   SCMP_SYS(umask),           SCMP_SYS(dup)});
 }
 
 void allow_sockets(sandbox::SystemCalls& calls, bool tcp) {
@@ -48,9 +48,13 @@ void allow_sockets(sandbox::SystemCalls& calls, bool tcp) {
   for (const int call : {SCMP_SYS(socket), SCMP_SYS(socketpair)}) {
     calls.allow_if(call, 0, kInt, AF_UNIX);
   }
-  if (tcp) {  // where to, Landlock says, and the unit's IPAddressAllow
-    for (const std::uint64_t family : {AF_INET, AF_INET6}) {
-      calls.allow_if(SCMP_SYS(socket), 0, kInt, family);
+  if (tcp) {  // where to, Landlock says, and the unit's IPAddressAllow; for UDP only the latter
+    constexpr std::uint64_t kType = 0xf;  // the other bits are flags
+    for (const std::uint64_t family : {std::uint64_t{AF_INET}, std::uint64_t{AF_INET6}}) {
+      for (const std::uint64_t protocol : {std::uint64_t{0}, std::uint64_t{IPPROTO_TCP}}) {
+        calls.allow_if(SCMP_SYS(socket),
+                       {{0, kInt, family}, {1, kType, SOCK_STREAM}, {2, kInt, protocol}});
+      }
     }
   }
   // No socket but these: what is connected to are gates, and the syslog socket ([audit] syslog).
@@ -106,6 +110,8 @@ void confine(const Config& config) {
   sandbox::SystemCalls calls;
   allow_files(calls);
   allow_sockets(calls, config.sandbox.hsm_port != 0);
+  // For the PIN alone: what is in memory only could be mapped as code.
+  if (config.unseal.custodians) calls.allow({SCMP_SYS(memfd_create)});
   calls.allow_loading_code();  // the PKCS#11 module, again after it was hung or exchanged
   for (const std::string& name : config.sandbox.system_calls) calls.allow(name);
   calls.hold();

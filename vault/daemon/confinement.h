@@ -26,9 +26,9 @@ struct SandboxConfig {
 [[nodiscard]] sandbox::FileAccess reachable_files(const Config& config);
 
 // Restricts this process to those files (Landlock) and to the system calls of a daemon that has
-// Unix sockets alone (seccomp): no process, no program, no tracing, no TCP but to hsm_port. Before
-// any thread and before the module is loaded. Throws base::StartupError; without Landlock in the
-// kernel it logs a warning.
+// Unix sockets alone (seccomp): no process, no program, no tracing, no network but TCP to hsm_port.
+// Before any thread and before the module is loaded. Throws base::StartupError; without Landlock in
+// the kernel it logs a warning.
 void confine(const Config& config);
 
 }  // namespace cardvault::daemon

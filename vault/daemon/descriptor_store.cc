@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -31,7 +32,9 @@ base::Result<void> forget_descriptor(std::string_view name) {
 
 std::optional<Fd> inherited_descriptor(std::string_view name) {
   if (environment("LISTEN_PID") != std::to_string(::getpid())) return std::nullopt;
-  const int count = std::atoi(environment("LISTEN_FDS").c_str());
+  const std::string listed = environment("LISTEN_FDS");
+  int count = 0;  // of what is no number
+  std::from_chars(listed.data(), listed.data() + listed.size(), count);
   std::istringstream names(environment("LISTEN_FDNAMES"));
   std::optional<Fd> found;
   std::string one;

@@ -11,6 +11,7 @@
 #include "vault/core/inquiry.h"
 #include "vault/daemon/announcement.h"
 #include "vault/daemon/dispatch.h"
+#include "vault/daemon/request_cost.h"
 
 namespace cardvault::daemon {
 
@@ -23,6 +24,8 @@ namespace {
 constexpr std::size_t kTake = 64;                 // operations per read transaction
 constexpr std::size_t kSlowBound = 256;           // some seconds of Argon2id
 constexpr std::uint32_t kUnknownPerSecond = 100;  // refusals of unregistered certificates
+constexpr std::string_view kStranger = "unknown";
+constexpr auto kFinishTime = std::chrono::seconds(2);
 
 std::int64_t monotonic_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -30,14 +33,12 @@ std::int64_t monotonic_us() {
       .count();
 }
 
-std::uint32_t cost_of(const core::Request& request) {
-  if (const auto* t = std::get_if<core::Tokenize>(&request)) {
-    return static_cast<std::uint32_t>(t->items.size());
-  }
-  if (const auto* d = std::get_if<core::Detokenize>(&request)) {
-    return static_cast<std::uint32_t>(d->items.size());
-  }
-  return 1;
+// Of a frame that is long for what it asks, so that a gate's queue is bounded in bytes too.
+constexpr std::size_t kBytesPerCall = 256;
+
+Charge charge_of(const core::Ceiling& gate, const wire::GateRequest& in) {
+  return {gate.gate,
+          std::max(hsm_calls(in.request), static_cast<std::uint32_t>(in.bytes / kBytesPerCall))};
 }
 
 template <class T, class... Others>
@@ -112,9 +113,20 @@ void Engine::start(unsigned workers, unsigned slow_workers, const MakeReader& ma
 void Engine::stop() {
   queue_.close();
   slow_queue_.close();
+  // A gate can have minutes of work waiting, and who seals the vault can't wait for that.
+  const auto deadline = std::chrono::steady_clock::now() + kFinishTime;
+  for (WorkQueue* queue : {&queue_, &slow_queue_}) {
+    for (auto& operation : queue->leave(deadline)) operation->abandon({Code::kVaultUnavailable, 1});
+  }
   for (std::thread& worker : workers_) {
     if (worker.joinable()) worker.join();
   }
+}
+
+std::map<std::string, std::size_t> Engine::waiting() const {
+  auto waiting = queue_.waiting();
+  for (const auto& [gate, slow] : slow_queue_.waiting()) waiting[gate] += slow;
+  return waiting;
 }
 
 void Engine::run(WorkQueue& queue, std::size_t take, const MakeReader& make_reader) {
@@ -170,7 +182,7 @@ void Engine::reserve_invocations() {
 }
 
 void Engine::enqueue(std::unique_ptr<core::Operation> operation, std::string_view name,
-                     Reply reply) {
+                     const Charge& charge, Reply reply) {
   const auto started = std::chrono::steady_clock::now();
   WorkQueue& queue = operation->slow() ? slow_queue_ : queue_;
   operation->bind(
@@ -180,64 +192,79 @@ void Engine::enqueue(std::unique_ptr<core::Operation> operation, std::string_vie
                          std::chrono::steady_clock::now() - started);
         reply(std::move(response));
       },
-      [&queue](std::unique_ptr<core::Operation> again) {
-        if (!queue.push_again(again)) again->abandon({Code::kVaultUnavailable, 1});
+      [&queue, charge](std::unique_ptr<core::Operation> again) {
+        if (!queue.push_again(charge, again)) again->abandon({Code::kVaultUnavailable, 1});
       });
-  if (!queue.push(operation)) {
-    floods_.add("system", "", "overloaded");
+  if (!queue.push(charge, operation)) {
+    floods_.add("gate:" + charge.gate, "", base::code_name(Code::kOverloaded));
     operation->abandon({Code::kOverloaded, 1});
   }
 }
 
-void Engine::refuse(const core::Principal* principal, const core::Ceiling& gate,
-                    const core::Caller& caller, std::string_view operation, Failure failure,
-                    Reply reply) {
+// Who asks, also where a client is frozen or revoked. One that the gate may not present is none: a
+// gate that is taken over would write others' names into the log.
+std::string Engine::actor_of(const base::Result<core::Principal>& principal,
+                             const core::Caller& caller) const {
+  if (principal) return "client:" + principal->id();
+  const Code code = principal.error().code;
+  if (code == Code::kClientFrozen || code == Code::kClientRevoked) {
+    if (const auto client = services_.clients.by_caller(caller)) return "client:" + client->id;
+  }
+  return std::string(kStranger);
+}
+
+void Engine::refuse(std::string actor, const core::Ceiling& gate, const core::Caller& caller,
+                    std::string_view operation, Failure failure, Reply reply) {
+  const bool stranger = actor == kStranger;
   core::Event event;
   event.time_ms = services_.clock.now_ms();
-  event.actor = principal == nullptr ? "unknown" : "client:" + principal->id();
+  event.actor = std::move(actor);
   event.operation = operation;
   event.outcome = base::code_name(failure.code);
   event.source = caller.source;
   event.gate = gate.gate;
-  if (principal == nullptr && !caller.serial.empty()) {
+  if (stranger && !caller.serial.empty()) {
     event.details.emplace_back("certificate", caller.serial);
   }
   enqueue(std::make_unique<core::RefusalOperation>(services_, std::move(event), failure), "refused",
-          std::move(reply));
+          {gate.gate, 1}, std::move(reply));
 }
 
-void Engine::admit(core::Principal principal, const core::Ceiling& gate, const core::Caller& caller,
-                   core::Request request, Reply reply) {
-  const std::string_view name = core::operation_name(request);
-  const core::Principal who = principal;
+void Engine::admit(core::Principal principal, const core::Ceiling& gate, wire::GateRequest in,
+                   Reply reply) {
+  const std::string_view name = core::operation_name(in.request);
+  const Charge charge = charge_of(gate, in);
+  const std::string actor = "client:" + principal.id();
   std::visit(
       [&]<class T>(T&& typed) {
         if constexpr (kOneOf<T, core::ReadyCheck, core::Refused, core::Flood>) {
-          CARDVAULT_CHECK(!"a request that the link or submit() answers itself");
+          CARDVAULT_CHECK(false);  // the link or submit() answers these itself
         } else {
           auto authorized = policy_.authorize(std::move(principal), std::forward<T>(typed));
           if (authorized) {
-            enqueue(MakeOperation(services_)(std::move(*authorized)), name, std::move(reply));
+            enqueue(MakeOperation(services_)(std::move(*authorized)), name, charge,
+                    std::move(reply));
           } else {
-            refuse(&who, gate, caller, name, core::failure_of(authorized.error()),
-                   std::move(reply));
+            refuse(actor, gate, in.caller, name, authorized.error(), std::move(reply));
           }
         }
       },
-      std::move(request));
+      std::move(in.request));
 }
 
 void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply) {
   const std::string_view name = core::operation_name(in.request);
   const auto* gate_refusal = std::get_if<core::Refused>(&in.request);
   auto principal = policy_.identify(in.caller, gate);
+  std::string actor = actor_of(principal, in.caller);
   const std::string bucket = principal ? principal->id() : "?unknown";
   const std::uint32_t rate = !principal ? kUnknownPerSecond
                              : principal->client->rate_per_s != 0
                                  ? principal->client->rate_per_s
                                  : services_.settings.load()->rate_per_s;
-  if (const auto wait = rates_.take(bucket, rate, cost_of(in.request), monotonic_us()); wait != 0) {
-    floods_.add(principal ? "client:" + bucket : "unknown", in.caller.source, "rate_limited");
+  if (const auto wait = rates_.take(bucket, rate, rate_items(in.request), monotonic_us());
+      wait != 0) {
+    floods_.add(actor, in.caller.source, "rate_limited");
     reply(Response::unaudited({Code::kRateLimited, wait}));
     return;
   }
@@ -249,19 +276,20 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
   if (!principal && disk != DiskLevel::kEnough) {
     // A line of the log for each would let strangers use up what is left. What no event of its own
     // says may not be answered.
-    floods_.add("unknown", in.caller.source, base::code_name(principal.error().code));
+    floods_.add(actor, in.caller.source, base::code_name(principal.error().code));
     reply(Response::unaudited({Code::kStorageFull, core::retry_after_s(Code::kStorageFull)}));
     return;
   }
   if (!principal) {
-    refuse(nullptr, gate, in.caller, name, core::failure_of(principal.error()), std::move(reply));
+    refuse(std::move(actor), gate, in.caller, name, core::failure_of(principal.error()),
+           std::move(reply));
     return;
   }
   if (gate_refusal != nullptr) {
     // A taken gate could write anything into the name of an operation: only a name goes to the log.
     const bool named = core::valid_client_id(gate_refusal->operation);
-    refuse(&*principal, gate, in.caller, named ? gate_refusal->operation : "http",
-           {gate_refusal->code, 0}, std::move(reply));
+    refuse(std::move(actor), gate, in.caller, named ? gate_refusal->operation : "http",
+           {.code = gate_refusal->code, .item = gate_refusal->item}, std::move(reply));
     return;
   }
   if (is_write(in.request) && !services_.clock.trusted()) {
@@ -269,11 +297,11 @@ void Engine::submit(const core::Ceiling& gate, wire::GateRequest in, Reply reply
     return;
   }
   if (is_refused(disk, in.request)) {
-    floods_.add("client:" + bucket, in.caller.source, base::code_name(Code::kStorageFull));
+    floods_.add(actor, in.caller.source, base::code_name(Code::kStorageFull));
     reply(Response::unaudited({Code::kStorageFull, core::retry_after_s(Code::kStorageFull)}));
     return;
   }
-  admit(std::move(*principal), gate, in.caller, std::move(in.request), std::move(reply));
+  admit(std::move(*principal), gate, std::move(in), std::move(reply));
 }
 
 }  // namespace cardvault::daemon

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -39,7 +40,7 @@ class Engine {
   using MakeReader = std::function<std::unique_ptr<SnapshotReader>()>;
 
   Engine(core::Services& services, core::Committer& committer, Metrics& metrics,
-         FloodCounter& floods, Outboxes& outboxes, std::size_t queue_bound);
+         FloodCounter& floods, Outboxes& outboxes, std::size_t queue_bound);  // of each gate
   ~Engine();
   Engine(const Engine&) = delete;             // threads hold its address
   Engine& operator=(const Engine&) = delete;  // threads hold its address
@@ -47,7 +48,8 @@ class Engine {
   // `slow_workers` run the operations that are slow() by themselves, so that they can't starve the
   // others.
   void start(unsigned workers, unsigned slow_workers, const MakeReader& make_reader);
-  // Takes nothing more in, finishes what is queued. Idempotent.
+  // Takes nothing more in; finishes what is queued, but for what would be begun two seconds later.
+  // Idempotent.
   void stop();
 
   // While it is on, every request is refused with kSealed.
@@ -62,14 +64,19 @@ class Engine {
   // A request of `gate`'s client. ReadyCheck and Flood are not for the engine.
   void submit(const core::Ceiling& gate, wire::GateRequest request, Reply reply);
 
+  // How many requests wait for a worker, of each gate that has had any.
+  [[nodiscard]] std::map<std::string, std::size_t> waiting() const;
+
  private:
   void run(WorkQueue& queue, std::size_t take, const MakeReader& make_reader);
-  void admit(core::Principal principal, const core::Ceiling& gate, const core::Caller& caller,
-             core::Request request, Reply reply);
-  void refuse(const core::Principal* principal, const core::Ceiling& gate,
-              const core::Caller& caller, std::string_view operation, core::Failure failure,
-              Reply reply);
-  void enqueue(std::unique_ptr<core::Operation> operation, std::string_view name, Reply reply);
+  void admit(core::Principal principal, const core::Ceiling& gate, wire::GateRequest in,
+             Reply reply);
+  [[nodiscard]] std::string actor_of(const base::Result<core::Principal>& principal,
+                                     const core::Caller& caller) const;
+  void refuse(std::string actor, const core::Ceiling& gate, const core::Caller& caller,
+              std::string_view operation, core::Failure failure, Reply reply);
+  void enqueue(std::unique_ptr<core::Operation> operation, std::string_view name,
+               const Charge& charge, Reply reply);
   core::Services& services_;
   core::Committer& committer_;
   Metrics& metrics_;

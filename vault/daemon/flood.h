@@ -15,7 +15,9 @@
 
 namespace cardvault::daemon {
 
-// Thread-safe; beyond kMaxSources the source becomes "*".
+// Thread-safe. Beyond kMaxSources of an actor ("gate:web", "client:web", "unknown") the source
+// becomes "*"; another's stay, and nothing goes uncounted. Actors and reasons are the daemon's own
+// words or checked against a list: there are few of either.
 class FloodCounter {
  public:
   static constexpr std::size_t kMaxSources = 1000;
@@ -29,12 +31,13 @@ class FloodCounter {
 
  private:
   struct Key {
-    std::string actor, source, reason;
+    std::string source, reason;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
+  using Counts = std::map<Key, std::uint64_t>;
   std::atomic<bool> sum_strangers_ = false;
   std::mutex mutex_;
-  std::map<Key, std::uint64_t> counts_;
+  std::map<std::string, Counts, std::less<>> counts_;  // by actor
 };
 
 }  // namespace cardvault::daemon

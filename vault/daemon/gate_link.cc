@@ -3,10 +3,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 
 #include "vault/base/log.h"
+#include "vault/daemon/gate_claims.h"
 
 namespace cardvault::daemon {
 
@@ -16,15 +18,11 @@ using base::Level;
 
 namespace {
 
-constexpr int kHelloMs = 5000;
-constexpr auto kRetry = std::chrono::milliseconds(100);
+using SteadyClock = std::chrono::steady_clock;
 
-// What a gate says of a peer's address, as far as it can be one: the log takes no free text.
-std::string address_of(const std::string& source) {
-  const bool address = source.size() <= 45 &&  // the longest IPv6 address
-                       source.find_first_not_of("0123456789abcdefABCDEF:.*") == std::string::npos;
-  return address ? source : "?";
-}
+constexpr auto kHelloTime = std::chrono::seconds(5);  // for all of it, in whatever pieces
+constexpr auto kDrainTime = std::chrono::seconds(2);
+constexpr auto kRetry = std::chrono::milliseconds(100);
 
 // One read(2) into the frames. False at the end of the connection.
 bool read_some(const Fd& fd, wire::FrameReader& frames) {
@@ -36,6 +34,38 @@ bool read_some(const Fd& fd, wire::FrameReader& frames) {
   if (n <= 0) return false;
   frames.filled(static_cast<std::size_t>(n));
   return true;
+}
+
+int left_ms(SteadyClock::time_point end) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - SteadyClock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+base::Result<void> say_hello(const Fd& fd, wire::FrameReader& frames) {
+  const auto end = SteadyClock::now() + kHelloTime;
+  base::SecretBuffer hello;
+  wire::encode(hello, 0, wire::Hello{wire::kProtocolVersion, "cardvaultd"});
+  if (auto sent = send_all(fd, hello, left_ms(end)); !sent) return sent;
+  for (;;) {
+    auto frame = frames.next();
+    if (!frame) return std::unexpected(frame.error());
+    if (!*frame) {
+      pollfd waiting{fd.get(), POLLIN, 0};
+      if (::poll(&waiting, 1, left_ms(end)) <= 0 || !read_some(fd, frames)) {
+        return fail(Code::kVaultUnavailable, "link.hello");
+      }
+      continue;
+    }
+    if ((*frame)->type != wire::FrameType::kHello) {
+      return fail(Code::kInvalidArgument, "link.hello");
+    }
+    const auto theirs = wire::decode_hello((*frame)->payload);
+    if (!theirs) return std::unexpected(theirs.error());
+    if (theirs->version != wire::kProtocolVersion) {
+      return fail(Code::kInvalidArgument, "link.version", theirs->version);
+    }
+    return {};
+  }
 }
 
 }  // namespace
@@ -50,10 +80,21 @@ GateLink::GateLink(const GateConfig& config, Submit submit, FloodCounter& floods
       ready_(std::move(ready)),
       thread_([this] { run(); }) {}
 
-GateLink::~GateLink() {
+GateLink::~GateLink() { finish(SteadyClock::now() + kDrainTime); }
+
+void GateLink::finish(SteadyClock::time_point until) {
   stop_reading();
   if (thread_.joinable()) thread_.join();
-  if (connection_ && connection_->outbox) connection_->outbox->drain();
+  const auto connection = std::exchange(connection_, nullptr);
+  if (!connection) return;
+  if (connection->outbox) connection->outbox->drain(until);
+  ::shutdown(connection->fd.get(), SHUT_RDWR);  // a write that still waits for the gate ends
+}
+
+void finish(std::list<GateLink>& links) {
+  for (GateLink& link : links) link.stop_reading();
+  const auto until = SteadyClock::now() + kDrainTime;
+  for (GateLink& link : links) link.finish(until);
 }
 
 void GateLink::set_ceiling_of(const core::Ceiling& ceiling) {
@@ -92,49 +133,33 @@ void GateLink::run() {
     connection_ = std::make_shared<Connection>();
     connection_->fd = std::move(*fd);
     serve();
-    connected_ = false;
     if (!stopping_) std::this_thread::sleep_for(kRetry);
-  }
-}
-
-base::Result<void> GateLink::say_hello(const Fd& fd, wire::FrameReader& frames) const {
-  base::SecretBuffer hello;
-  wire::encode(hello, 0, wire::Hello{wire::kProtocolVersion, "cardvaultd"});
-  if (auto sent = send_all(fd, hello, kHelloMs); !sent) return sent;
-  for (;;) {
-    auto frame = frames.next();
-    if (!frame) return std::unexpected(frame.error());
-    if (!*frame) {
-      pollfd waiting{fd.get(), POLLIN, 0};
-      if (::poll(&waiting, 1, kHelloMs) <= 0 || !read_some(fd, frames)) {
-        return fail(Code::kVaultUnavailable, "link.hello");
-      }
-      continue;
-    }
-    if ((*frame)->type != wire::FrameType::kHello) {
-      return fail(Code::kInvalidArgument, "link.hello");
-    }
-    const auto theirs = wire::decode_hello((*frame)->payload);
-    if (!theirs) return std::unexpected(theirs.error());
-    if (theirs->version != wire::kProtocolVersion) {
-      return fail(Code::kInvalidArgument, "link.version", theirs->version);
-    }
-    return {};
   }
 }
 
 void GateLink::serve() {
   const auto connection = connection_;
-  wire::FrameReader frames;
-  if (auto hello = say_hello(connection->fd, frames); !hello) {
-    base::log(Level::kWarning, "a gate did not greet", hello.error());
-    return;
-  }
-  connection->outbox = std::make_unique<Outbox>(connection->fd, outboxes_);
   {
     const std::scoped_lock lock(mutex_);
+    if (stopping_) return;
     reading_fd_ = connection->fd.get();
   }
+  wire::FrameReader frames;
+  if (auto hello = say_hello(connection->fd, frames); hello) {
+    connection->outbox = std::make_unique<Outbox>(connection->fd, outboxes_);
+    read_requests(connection, frames);
+  } else {
+    base::log(Level::kWarning, "a gate did not greet", hello.error());
+  }
+  const std::scoped_lock lock(mutex_);
+  reading_fd_ = -1;
+  if (stopping_) return;  // what was asked is still answered
+  if (connection->outbox) connection->outbox->close();
+  ::shutdown(connection->fd.get(), SHUT_RDWR);
+}
+
+void GateLink::read_requests(const std::shared_ptr<Connection>& connection,
+                             wire::FrameReader& frames) {
   connected_ = true;
   base::log(Level::kInfo, "gate connected", {{"gate", config_.ceiling.gate}});
   bool well = true;
@@ -152,11 +177,8 @@ void GateLink::serve() {
       well = read_some(connection->fd, frames);
     }
   }
-  const std::scoped_lock lock(mutex_);
-  reading_fd_ = -1;
+  connected_ = false;
   if (!stopping_) {
-    connection->outbox->close();
-    ::shutdown(connection->fd.get(), SHUT_RDWR);
     base::log(Level::kNotice, "gate disconnected", {{"gate", config_.ceiling.gate}});
   }
 }
@@ -180,16 +202,15 @@ bool GateLink::take(const std::shared_ptr<Connection>& connection, const wire::F
     return false;
   }
   if (const auto* flood = std::get_if<core::Flood>(&request->request)) {
-    const bool named = core::valid_client_id(flood->reason);
-    floods_.add("gate:" + config_.ceiling.gate, address_of(flood->source),
-                named ? flood->reason : "unnamed", flood->count);
+    floods_.add("gate:" + config_.ceiling.gate, logged_address(flood->source),
+                logged_reason(flood->reason), flood->count);
     return true;
   }
   if (std::holds_alternative<core::ReadyCheck>(request->request)) {
     answer_ready(connection, frame.id);
     return true;
   }
-  request->caller.source = address_of(request->caller.source);
+  request->caller = logged_caller(std::move(request->caller));
   submit_(
       *ceiling_.load(), std::move(*request), [connection, id = frame.id](core::Response response) {
         const core::Answer answer = std::move(response).take();

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -27,8 +29,11 @@ class GateLink {
   GateLink(const GateLink&) = delete;             // its thread holds its address
   GateLink& operator=(const GateLink&) = delete;  // its thread holds its address
 
-  // Ends reading: no more requests come in. Answers still go out until the destructor.
+  // Ends reading: no more requests come in. Answers still go out until finish().
   void stop_reading();
+  // That, and ends the connection when all answers have gone out, at `until` at the latest,
+  // whatever the gate does. The destructor gives it two seconds.
+  void finish(std::chrono::steady_clock::time_point until);
   [[nodiscard]] bool connected() const noexcept { return connected_; }
   // A reload: takes the ceiling if it is this gate's; it holds from the next request on.
   void set_ceiling_of(const core::Ceiling& ceiling);
@@ -40,7 +45,7 @@ class GateLink {
   };
   void run();
   void serve();
-  [[nodiscard]] base::Result<void> say_hello(const Fd& fd, wire::FrameReader& frames) const;
+  void read_requests(const std::shared_ptr<Connection>& connection, wire::FrameReader& frames);
   [[nodiscard]] bool take(const std::shared_ptr<Connection>& connection, const wire::Frame& frame);
   void note(std::string_view reason);
   void answer_ready(const std::shared_ptr<Connection>& connection, std::uint64_t id);
@@ -53,10 +58,13 @@ class GateLink {
   const Ready ready_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> connected_ = false;
-  std::mutex mutex_;  // guards reading_fd_
-  int reading_fd_ = -1;
+  std::mutex mutex_;     // guards reading_fd_
+  int reading_fd_ = -1;  // from before the Hello on: stop_reading() ends all waiting
   std::shared_ptr<Connection> connection_;  // the reading thread's; kept for late answers
   std::thread thread_;
 };
+
+// Finishes all of them: two seconds together.
+void finish(std::list<GateLink>& links);
 
 }  // namespace cardvault::daemon

@@ -5,7 +5,6 @@
 #include "vault/base/log.h"
 #include "vault/core/cards.h"
 #include "vault/core/record.h"
-#include "vault/core/text_form.h"
 #include "vault/daemon/client_findings.h"
 #include "vault/daemon/custody_findings.h"
 #include "vault/daemon/key_states.h"
@@ -27,6 +26,7 @@ constexpr double kKeyWarning = 0.9;               // of 2^32 invocations (SP 800
 
 Housekeeping::Housekeeping(Vault& vault) : vault_(vault), disks_(vault) {
   disks_.look();  // before the first request
+  watch_tokens();
   thread_ = std::thread([this] { run(); });
 }
 
@@ -52,15 +52,18 @@ void Housekeeping::run() {
 
 void Housekeeping::round(unsigned second) {
   disks_.look();
+  watch_tokens();
   watch_clock();
   watch_keys();
   watch_periods();
   vault_.client_ca().tick();
   set_gauges(second);
+  // Latched: nothing can be written, and what is counted and announced meanwhile waits.
+  if (!vault_.store().committer().state()) return;
+  vault_.announce_late();
   if (second % kFloodSeconds == 0) {
     vault_.announce(vault_.floods().take(vault_.clock().now_ms()));
   }
-  if (!vault_.store().committer().state()) return;  // latched: nothing else can be written
   if (second % kSweepSeconds == 0 && vault_.clock().trusted()) {
     sweep_expired();
     sweep_codes();
@@ -76,17 +79,13 @@ void Housekeeping::sweep_expired() {
   if (!rows || rows->empty()) return;
   static_cast<void>(
       vault_.commit([&](core::Transaction& tx, core::EventSink& events) -> base::Result<void> {
+        const std::int64_t now_ms = vault_.clock().now_ms();
         for (const core::CardRow& row : *rows) {
           auto now = tx.card(row.id);
           if (!now) return std::unexpected(now.error());
           // A repeat may have prolonged its life since.
-          if (!*now || !core::ttl_ended(**now, vault_.clock().now_ms())) continue;
-          if (auto gone = tx.delete_card(**now); !gone) return gone;
-          core::Event event = vault_.system_event("token.expire");
-          event.resource = core::Token::from_store(row.id, row.number).text();
-          event.fingerprint = core::fingerprint_text(row.fp, row.fp_version);
-          if (row.customer != 0) event.customer = core::to_hex(row.customer_id);
-          events.add(event);
+          if (!*now || !core::ttl_ended(**now, now_ms)) continue;
+          if (auto gone = core::expire_card(tx, **now, now_ms, events); !gone) return gone;
         }
         return {};
       }));
@@ -99,6 +98,20 @@ void Housekeeping::sweep_codes() {
     const auto gone = tx.delete_ended_codes(vault_.clock().now_ms() - kKeepEndedMs, kSweepCodes);
     return gone ? base::Result<void>() : std::unexpected(gone.error());
   }));
+}
+
+void Housekeeping::watch_tokens() {
+  for (std::size_t i = 0; i < vault_.token().size(); ++i) {
+    if (vault_.token().token(i).state() != hsm::HsmState::kReady) continue;
+    const hsm::TokenDescription token = vault_.token().token(i).description();
+    core::Event event = vault_.system_event("hsm.serves");
+    event.details = {
+        {"token", vault_.token_name(i)}, {"manufacturer", token.manufacturer},
+        {"model", token.model},          {"serial", token.serial},
+        {"firmware", token.firmware},    {"device", token.hardware ? "hardware" : "software"}};
+    if (std::exchange(serving_[i], event.details) == event.details) continue;
+    vault_.announce({std::move(event)});
+  }
 }
 
 void Housekeeping::watch_clock() {
@@ -130,7 +143,7 @@ void Housekeeping::watch_keys() {
 void Housekeeping::watch_periods() {
   const std::int64_t now = vault_.clock().now_ms();
   std::vector<std::pair<std::string, double>> left;
-  for (const core::KeyRow& row : *vault_.key_rows()) {
+  for (const auto rows = vault_.key_rows(); const core::KeyRow& row : *rows) {
     const auto end = period_end_ms(row, vault_.config().keys);
     if (!end) continue;
     const std::string label = core::key_label(row.key);
@@ -156,6 +169,8 @@ void Housekeeping::set_gauges(unsigned second) {
     }
     metrics.token_gauges(serving);
   }
+  const auto waiting = vault_.engine().waiting();
+  metrics.queue_gauges({waiting.begin(), waiting.end()});
   metrics.gauge("cardvault_store_ready", "1 while commits succeed",
                 vault_.store().committer().state() ? 1 : 0);
   metrics.gauge("cardvault_clock_trusted", "1 while the clock is trusted",

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "vault/daemon/disk_watch.h"
 #include "vault/daemon/vault.h"
@@ -25,6 +28,8 @@ class Housekeeping {
   void round(unsigned second);
   void sweep_expired();
   void sweep_codes();
+  // Says in the log which HSM serves, when it begins to or is another one.
+  void watch_tokens();
   void watch_clock();
   void watch_keys();
   void watch_periods();
@@ -33,6 +38,7 @@ class Housekeeping {
   Vault& vault_;
   DiskWatch disks_;
   bool clock_trusted_ = true;
+  std::map<std::size_t, std::vector<std::pair<std::string, std::string>>> serving_;  // by token
   std::set<std::string> warned_keys_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -73,12 +73,10 @@ std::optional<PinFile> wait_for_custodians(const Config& config, const sigset_t&
 }
 
 // With a PIN that custodians gave, or that was kept over a crash.
-Ended serve_unsealed(Config config, const std::vector<std::string>& overrides, PinFile pin,
+Ended serve_unsealed(Config& config, const std::vector<std::string>& overrides, PinFile pin,
                      const sigset_t& signals) {
-  config.hsm.token_uri = pin.add_to(config.hsm.token_uri);
-  for (hsm::TokenConfig& one : config.standbys) one.token_uri = pin.add_to(one.token_uri);
   const bool keep = config.unseal.survive_crash;
-  OpenVault vault(std::move(config), overrides, waker_of_this_thread());
+  OpenVault vault(config, overrides, waker_of_this_thread(), pin.source());
   if (vault.pin_refused()) {
     PinFile::forget();
     return Ended::kPinRefused;
@@ -87,7 +85,9 @@ Ended serve_unsealed(Config config, const std::vector<std::string>& overrides, P
   {
     const PinFile used = std::move(pin);
   }  // the HSM room has it now
-  return serve(vault, signals);
+  const Ended ended = serve(vault, signals);
+  config = vault.in_force();
+  return ended;
 }
 
 // A vault made before the log was published has no folder for it: auditors may read what is there.

@@ -53,6 +53,11 @@ struct Metrics::Impl {
           .Name("cardvault_share_proven_seconds")
           .Help("Seconds since a custodian's share was last proven good, or delivered")
           .Register(registry);
+  prometheus::Family<prometheus::Gauge>& queues =
+      prometheus::BuildGauge()
+          .Name("cardvault_queue_waiting")
+          .Help("Requests that wait for a worker, by gate")
+          .Register(registry);
   prometheus::Family<prometheus::Gauge>& tokens =
       prometheus::BuildGauge()
           .Name("cardvault_hsm_token_ready")
@@ -64,7 +69,7 @@ struct Metrics::Impl {
   std::map<std::string, prometheus::Histogram*, std::less<>> histograms;
   std::map<std::string, prometheus::Gauge*, std::less<>> gauges;
   std::map<std::string, prometheus::Gauge*, std::less<>> recipient_gauges, period_gauges,
-      client_gauges, share_gauges, token_gauges;
+      client_gauges, share_gauges, token_gauges, queue_gauges;
 };
 
 namespace {
@@ -139,6 +144,11 @@ void Metrics::recipient_gauges(const std::vector<std::pair<std::string, double>>
 void Metrics::client_gauges(const std::vector<std::pair<std::string, double>>& seconds_left) {
   const std::scoped_lock lock(impl_->mutex);
   replace(impl_->clients, "client", impl_->client_gauges, seconds_left);
+}
+
+void Metrics::queue_gauges(const std::vector<std::pair<std::string, double>>& waiting) {
+  const std::scoped_lock lock(impl_->mutex);
+  replace(impl_->queues, "gate", impl_->queue_gauges, waiting);
 }
 
 void Metrics::token_gauges(const std::vector<std::pair<std::string, double>>& serving) {

@@ -28,6 +28,8 @@ class Metrics {
   // How long each active key's cryptoperiod still lasts; those not named any more are dropped, as
   // of the next.
   void key_period_gauges(const std::vector<std::pair<std::string, double>>& seconds_left);
+  // How many requests wait for a worker, by gate.
+  void queue_gauges(const std::vector<std::pair<std::string, double>>& waiting);
   // Of each of several tokens, by its place in the configuration.
   void token_gauges(const std::vector<std::pair<std::string, double>>& serving);
   // How long each recipient's certificate still lasts; those not named any more are dropped.

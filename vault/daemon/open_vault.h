@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <list>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,15 +24,21 @@ class OpenVault {
  public:
   // `wake` is called on another thread when an operator has sealed the vault: sealing() is true
   // from then on, and whoever owns this destroys it. Throws StartupError as Vault does, and when
-  // the configuration goes beyond what the custodians approved.
-  OpenVault(Config config, std::vector<std::string> overrides, std::function<void()> wake);
+  // the configuration goes beyond what the custodians approved. `pin_source` is where the PIN is
+  // that custodians gave; empty: the configuration names it.
+  OpenVault(Config config, std::vector<std::string> overrides, std::function<void()> wake,
+            const std::string& pin_source = {});
   // In-flight requests finish and are answered; nothing new is taken.
   ~OpenVault();
   OpenVault(const OpenVault&) = delete;             // threads hold its address
   OpenVault& operator=(const OpenVault&) = delete;  // threads hold its address
 
-  // Reads the configuration again; what came of it, in words: an error where the old one holds.
+  // Reads the configuration again, for the system or as `asked`, an event that gets its outcome and
+  // is durable before anything holds. What to tell; an error where the old one holds.
   std::expected<std::string, std::string> reload();
+  std::expected<std::string, std::string> reload(core::Event asked);
+  // The configuration given, with what reloads took up.
+  [[nodiscard]] Config in_force();
   [[nodiscard]] bool sealing() const noexcept { return sealing_; }
   // The token was there and took the PIN for wrong.
   [[nodiscard]] bool pin_refused() { return vault_.token().state() == hsm::HsmState::kPinRefused; }
@@ -42,6 +49,8 @@ class OpenVault {
   void demand_approved(const Config& config);
 
   const std::vector<std::string> overrides_;
+  std::mutex reloading_;  // guards config_; the last one in the log is the one that holds
+  Config config_;
   std::atomic<bool> sealing_ = false;
   Vault vault_;
   AdminService admin_;

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 namespace cardvault::daemon {
@@ -11,7 +10,6 @@ namespace {
 constexpr unsigned kFlushFrames = 8;
 constexpr std::size_t kMaxWaiting = std::size_t{64} << 20;
 constexpr int kStalledGateMs = 10'000;
-constexpr auto kDrainTime = std::chrono::seconds(2);
 }  // namespace
 
 Outbox::Outbox(const Fd& fd, Outboxes& all) : fd_(fd), all_(all), thread_([this] { run(); }) {
@@ -67,10 +65,10 @@ void Outbox::send_locked() {
   ready_.notify_one();
 }
 
-void Outbox::drain() {
+void Outbox::drain(std::chrono::steady_clock::time_point until) {
   std::unique_lock lock(mutex_);
   if (!closed_ && !waiting_.empty()) send_locked();
-  idle_.wait_for(lock, kDrainTime, [&] { return closed_ || (waiting_.empty() && !writing_); });
+  idle_.wait_until(lock, until, [&] { return closed_ || (waiting_.empty() && !writing_); });
 }
 
 void Outbox::run() {

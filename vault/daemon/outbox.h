@@ -1,6 +1,7 @@
 // Frames on their way to one gate.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -31,8 +32,8 @@ class Outbox {
   void append(const std::function<void(base::SecretBuffer&)>& encode);
   // Writes what the socket takes now; the rest goes on by itself.
   void flush();
-  // Waits until all is written, at most two seconds: for a graceful stop.
-  void drain();
+  // Waits until all is written, but no longer than `until`: for a graceful stop.
+  void drain(std::chrono::steady_clock::time_point until);
   void close();
 
  private:

@@ -28,7 +28,7 @@ constexpr std::size_t kMostBytes = 256;
 }  // namespace
 
 PinFile PinFile::hold(std::span<const std::uint8_t> pin) {
-  Fd fd(::memfd_create(kName.data(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  Fd fd(::memfd_create(std::string(kName).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) no_memory("memfd_create");
   if (::fchmod(fd.get(), 0400) != 0) no_memory("fchmod");
   if (::write(fd.get(), pin.data(), pin.size()) != static_cast<ssize_t>(pin.size())) {
@@ -60,10 +60,7 @@ PinFile::~PinFile() {
   static_cast<void>(::pwrite(fd_.get(), kZeros.data(), std::min(size, kZeros.size()), 0) == 0);
 }
 
-std::string PinFile::add_to(const std::string& token_uri) const {
-  return token_uri + (token_uri.find('?') == std::string::npos ? "?" : "&") +
-         "pin-source=file:/proc/self/fd/" + std::to_string(fd_.get());
-}
+std::string PinFile::source() const { return "file:/proc/self/fd/" + std::to_string(fd_.get()); }
 
 bool PinFile::keep() {
   if (kept_) return true;

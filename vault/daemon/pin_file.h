@@ -25,8 +25,8 @@ class PinFile {
   PinFile& operator=(const PinFile&) = delete;  // one owner wipes it
   ~PinFile();                                   // overwrites it, unless the manager has it too
 
-  // `token_uri` with this as its pin-source (RFC 7512). Good as long as this lives.
-  [[nodiscard]] std::string add_to(const std::string& token_uri) const;
+  // As a pin-source attribute names it (RFC 7512). Good as long as this lives.
+  [[nodiscard]] std::string source() const;
   // Leaves it with the service manager too, sealed against any change (memfd_create(2)): from then
   // on a crash heals by itself. False, and said in the log, when there is no manager that takes it.
   bool keep();

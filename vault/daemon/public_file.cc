@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "vault/base/fd.h"
 #include "vault/daemon/unix_socket.h"
 #include "vault/store/durable_file.h"
 
@@ -27,12 +28,8 @@ base::Result<void> write_public_file(const std::string& path, std::string_view t
   ::unlink(next.c_str());  // of a try that was broken off
   const Fd file(::open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) return failure("create public file");
-  while (!text.empty()) {
-    const ssize_t written = ::write(file.get(), text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return failure("write public file");
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+  errno = base::write_all(file.get(), text);
+  if (errno != 0) return failure("write public file");
   if (::fchmod(file.get(), 0644) != 0 || ::fsync(file.get()) != 0 ||
       std::rename(next.c_str(), path.c_str()) != 0) {
     return failure("put public file in place");

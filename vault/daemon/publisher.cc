@@ -132,7 +132,7 @@ std::vector<audit::VerifierKey> Publisher::remember(const std::vector<audit::Ver
 
 bool Publisher::open() {
   if (auto lost = vault_.log_key_loss(); !lost.empty()) {
-    seal(std::move(lost));
+    seal({kLogKeyLost, std::move(lost)});
     return false;
   }
   auto known = keys();
@@ -144,12 +144,12 @@ bool Publisher::open() {
   writer_.emplace(files_, std::move(*known), [this](std::string_view text) {
     return vault_.token().sign(signer_, base::as_bytes(text));
   });
-  months_.emplace(files_, *writer_);
+  months_.emplace(files_, *writer_, [this] { return note(); });
   if (auto why = find_fault()) {
-    seal(std::move(*why));
+    seal({kLogInconsistent, std::move(*why)});
     return false;
   }
-  if (!vault_.log_fault().empty()) {
+  if (!vault_.log_fault()->state.empty()) {
     vault_.unseal();
     vault_.announce({vault_.system_event("log.consistent")});
     base::log(base::Level::kNotice, "the published log is consistent again");
@@ -189,6 +189,9 @@ std::optional<std::string> Publisher::compare_with_databases() {
            std::to_string(next) + ": they are older than it is";
   }
   if (auto why = find_gap(next)) return why;
+  // Moved away with their months, perhaps, and then nothing is left to compare with.
+  const auto closed = months_->closed_size();
+  if (!closed) return "its segment/latest can't be read, or is damaged";
   audit::TileReader tiles = writer_->reader();
   for (std::uint64_t seq = 0; seq < writer_->size();) {
     const auto lines = events_->read(seq, kBatch);
@@ -197,7 +200,9 @@ std::optional<std::string> Publisher::compare_with_databases() {
     for (const store::LogLine& line : *lines) {
       if (line.seq >= writer_->size()) return std::nullopt;
       const auto published = tiles.node(0, line.seq);
-      if (!published || *published != audit::leaf_hash(line.json)) {
+      const bool moved =
+          !published && published.error().code == Code::kNotFound && line.seq < *closed;
+      if (!moved && (!published || *published != audit::leaf_hash(line.json))) {
         return "event " + std::to_string(line.seq) + " in it is not the one in the databases";
       }
       seq = line.seq + 1;
@@ -219,15 +224,14 @@ std::optional<std::string> Publisher::find_gap(std::uint64_t next) {
   return std::nullopt;
 }
 
-void Publisher::seal(std::string why) {
-  if (why == vault_.log_fault()) return;
+void Publisher::seal(LogFault fault) {
+  const auto known = vault_.log_fault();
+  if (fault.why == known->why) return;
   base::log(base::Level::kError,
             "the published log can't be continued; the vault stays sealed until it can",
-            {{"dir", vault_.config().audit.dir}, {"why", why}});
-  if (vault_.log_fault().empty()) {
-    vault_.alarm(vault_.lost_log_keys()->empty() ? "log_inconsistent" : "log_key_lost");
-  }
-  vault_.seal(std::move(why));
+            {{"dir", vault_.config().audit.dir}, {"why", fault.why}});
+  if (fault.state != known->state) vault_.alarm(fault.state);
+  vault_.seal(std::move(fault));
 }
 
 void Publisher::publish_while(std::uint64_t least) {
@@ -245,7 +249,7 @@ bool Publisher::publish() {
   if (lines->empty() || lines->front().seq != size) {
     if (auto why = find_gap(next)) {
       open_ = false;
-      seal(std::move(*why));
+      seal({kLogInconsistent, std::move(*why)});
     }
     return false;
   }
@@ -284,9 +288,11 @@ void Publisher::watch_month() {
 }
 
 void Publisher::forget() {
-  const std::uint64_t below = std::min(writer_->size(), vault_.replay_from());
+  const std::uint64_t below = std::min(writer_->durable_size(), vault_.replay_from());
   if (below > noted_ && noted_ == forgotten_) {
-    if (!note(below)) return;
+    // First what says that they may be gone, then that they go.
+    if (!note()) return;
+    noted_ = below;
     forget_step_ = std::max(kForgottenAtLeast, (noted_ - forgotten_) / kTicksToForget);
   }
   if (noted_ == forgotten_) return;
@@ -294,16 +300,14 @@ void Publisher::forget() {
   if (vault_.store().forget_events(next)) forgotten_ = next;
 }
 
-// First what says that they may be gone, then that they go.
-bool Publisher::note(std::uint64_t below) {
+// The checkpoint, in the database: what it covers is proven by it from then on.
+base::Result<void> Publisher::note() {
   std::vector<std::uint8_t> value;
   append_u64(value, writer_->size());
   value.insert(value.end(), writer_->checkpoint().begin(), writer_->checkpoint().end());
-  const auto noted = vault_.commit([&](core::Transaction& tx, core::EventSink&) {
+  return vault_.commit([&](core::Transaction& tx, core::EventSink&) {
     return tx.put_value(store::kPublishedValue, value);
   });
-  if (noted) noted_ = below;
-  return noted.has_value();
 }
 
 }  // namespace cardvault::daemon

@@ -19,6 +19,9 @@ namespace cardvault::daemon {
 
 // The named value that holds the verifier key of every audit-sign there was, a line each.
 inline constexpr std::string_view kLogKeysValue = "audit_keys";
+// The named value that holds the verifier key, as text, of the audit-sign that was made last in the
+// place of a lost one, and not put there by anybody else.
+inline constexpr std::string_view kMadeLogKeyValue = "audit_key_made";
 // In store::kPublishedValue, where the checkpoint's note begins.
 inline constexpr std::size_t kPublishedNoteOffset = 8;
 
@@ -34,7 +37,8 @@ class Publisher {
   Publisher(const Publisher&) = delete;             // its thread holds its address
   Publisher& operator=(const Publisher&) = delete;  // its thread holds its address
 
-  // Ends the thread and publishes the rest; call it when the vault has committed its last event.
+  // Ends the thread and publishes the rest; call it when the vault has announced its last event,
+  // and before its store stops: the end of a month is noted there.
   void finish();
 
  private:
@@ -56,8 +60,8 @@ class Publisher {
   void publish_while(std::uint64_t least);
   void watch_month();
   void forget();
-  [[nodiscard]] bool note(std::uint64_t below);
-  void seal(std::string why);
+  [[nodiscard]] base::Result<void> note();
+  void seal(LogFault fault);
   void failed(const base::Error& error);
 
   Vault& vault_;

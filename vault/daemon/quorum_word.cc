@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "vault/base/check.h"
 #include "vault/base/clock.h"
 #include "vault/custody/quorum.h"
 #include "vault/custody/shamir.h"
@@ -123,6 +124,8 @@ base::Result<std::optional<custody::CustodianSet>> registered_custodians(core::R
 
 base::Result<std::optional<QuorumRefusal>> check_word(core::Transaction& tx, const Act& act,
                                                       core::Event& done) {
+  CARDVAULT_CHECK(std::ranges::find(custody::kQuorumVerbs, act.verb) !=
+                  custody::kQuorumVerbs.end());
   const auto set = registered_custodians(tx);
   if (!set && set.error().code != Code::kRecordDamaged) return std::unexpected(set.error());
   if (!set) {

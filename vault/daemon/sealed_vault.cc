@@ -43,8 +43,7 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
     return clock != nullptr ? clock->now_ms() : core::VaultClock::system_sources().wall_ms();
   };
   store_ = store::SqliteStore::open(config_.data_dir, std::move(options));
-  clock_ = open_vault_clock(*must(store_->make_reader(), "the database can't be read"),
-                            config_.max_offline_ms);
+  clock_ = open_vault_clock(*store_, config_.max_offline_ms);
   store_clock_ = clock_.get();
   const auto current = shares_in(config_.unseal.custody_dir).current(SecretName::kUserPin);
   if (current.empty()) {
@@ -76,7 +75,7 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
 SealedVault::~SealedVault() {
   for (GateLink& link : links_) link.stop_reading();
   server_.reset();
-  links_.clear();
+  finish(links_);
   store_->stop();
 }
 

@@ -36,7 +36,7 @@ Finding silent(const hsm::TokenCrypto& token, const std::string& name, const cha
 std::string missing_signing_keys(const Vault& vault, const hsm::TokenCrypto& token) {
   const auto present = token.keys();
   std::string missing;
-  for (const core::KeyRow& row : *vault.key_rows()) {
+  for (const auto rows = vault.key_rows(); const core::KeyRow& row : *rows) {
     if (row.state != core::KeyState::kActive || !core::is_signature(row.key.purpose)) continue;
     if (std::ranges::find(present, row.key) != present.end()) continue;
     missing += (missing.empty() ? "" : ", ") + core::key_label(row.key);

@@ -1,5 +1,6 @@
 #include "vault/daemon/unix_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,24 +26,21 @@ base::Result<sockaddr_un> address_of(const std::string& path) {
   return address;
 }
 
-base::Result<Fd> unix_socket() {
-  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+base::Result<Fd> unix_socket(int flags = 0) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
   if (!fd) return fail(Code::kVaultUnavailable, "unix.socket", errno);
   return fd;
 }
 
 }  // namespace
 
-void Fd::reset() noexcept {
-  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 base::Result<Fd> connect_unix(const std::string& path) {
   auto address = address_of(path);
   if (!address) return std::unexpected(address.error());
-  auto fd = unix_socket();
+  auto fd = unix_socket(SOCK_NONBLOCK);
   if (!fd) return fd;
-  if (::connect(fd->get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0) {
+  if (::connect(fd->get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0 ||
+      ::fcntl(fd->get(), F_SETFL, O_RDWR) != 0) {
     return fail(Code::kVaultUnavailable, "unix.connect", errno);
   }
   return fd;

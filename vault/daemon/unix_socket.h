@@ -4,35 +4,16 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 
+#include "vault/base/fd.h"
 #include "vault/base/result.h"
 
 namespace cardvault::daemon {
 
-// A descriptor with one owner.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) noexcept : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Fd& operator=(Fd&& other) noexcept {
-    reset();
-    fd_ = std::exchange(other.fd_, -1);
-    return *this;
-  }
-  Fd(const Fd&) = delete;             // one owner closes it
-  Fd& operator=(const Fd&) = delete;  // one owner closes it
-  ~Fd() { reset(); }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
-  void reset() noexcept;
+using base::Fd;
 
- private:
-  int fd_ = -1;
-};
-
-// Errors: kVaultUnavailable with errno.
+// Doesn't wait for who listens and doesn't accept: its backlog is full then (EAGAIN). The socket
+// itself blocks. Errors: kVaultUnavailable with errno.
 [[nodiscard]] base::Result<Fd> connect_unix(const std::string& path);
 // Replaces a stale socket file; mode 0660. The caller holds the vault's lock, so nobody listens
 // there.

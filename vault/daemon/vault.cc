@@ -121,10 +121,14 @@ std::unique_ptr<store::SqliteStore> Vault::open_store() {
       load_images(*reader);
       set_key_rows(must(reader->keys(), "the key registry can't be read"));
     } catch (const StartupError& error) {
-      base::log(base::Level::kError, "clients and recipients could not be read again",
+      // A revoked client might still be let in by what memory holds.
+      base::log(base::Level::kError,
+                "clients and keys can't be read again: refusing until they are",
                 {{"why", error.what()}});
+      return false;
     }
     base::log(base::Level::kNotice, "the store works again");
+    return true;
   };
   options.on_answered = [this] { outboxes_.flush(); };
   if (feed_) options.on_durable = [this](std::string_view leaves) { feed_->add(leaves); };
@@ -161,8 +165,7 @@ void Vault::feed_troubled(EventFeed::Trouble trouble, const EventFeed::Counts& c
 }
 
 std::unique_ptr<core::VaultClock> Vault::open_clock() {
-  const auto reader = must(store_->make_reader(), "the database can't be read");
-  auto clock = open_vault_clock(*reader, config_.max_offline_ms);
+  auto clock = open_vault_clock(*store_, config_.max_offline_ms);
   store_clock_ = clock.get();
   return clock;
 }
@@ -177,13 +180,15 @@ std::unique_ptr<hsm::TokenGroup> Vault::open_token() {
   return hsm::TokenGroup::open(
       tokens,
       {.on_change = [this](std::size_t token, const hsm::HsmEvent& change,
-                           bool others_serve) { token_changed(token, change, others_serve); },
+                           hsm::HsmState together) { token_changed(token, change, together); },
        .on_stuck = [this](std::size_t token,
                           std::chrono::milliseconds age) { token_stuck(token, age); },
        .expected_kcvs =
            [this] {
              auto values = check_values(*key_rows());
-             for (const core::KeyRef& lost : *lost_log_keys()) values.erase(lost);
+             for (const auto lost = lost_log_keys(); const core::KeyRef& key : *lost) {
+               values.erase(key);
+             }
              return values;
            }},
       destroyed_keys(rows));
@@ -195,7 +200,7 @@ std::string Vault::token_name(std::size_t token) const {
   return "HSM " + std::to_string(token + 1) + " (" + uri.substr(0, uri.find('?')) + ")";
 }
 
-void Vault::token_changed(std::size_t token, const hsm::HsmEvent& change, bool others_serve) {
+void Vault::token_changed(std::size_t token, const hsm::HsmEvent& change, hsm::HsmState together) {
   std::vector<std::pair<std::string, std::string>> details;
   if (!config_.standbys.empty()) details.emplace_back("token", token_name(token));
   if (change.state == hsm::HsmState::kReady) {
@@ -208,8 +213,12 @@ void Vault::token_changed(std::size_t token, const hsm::HsmEvent& change, bool o
   }
   details.emplace_back("ckr", std::to_string(change.cause.number));
   details.emplace_back("call", change.cause.operation);
-  if (change.state == hsm::HsmState::kPinRefused) return alarm("hsm_pin_refused", details);
+  if (change.state == hsm::HsmState::kPinRefused) {
+    const bool all = together == hsm::HsmState::kPinRefused;
+    return alarm(all ? "hsm_pin_refused" : "hsm_token_pin_refused", std::move(details));
+  }
   // Requests go on where another token has their keys.
+  const bool others_serve = together == hsm::HsmState::kReady;
   alarm(others_serve ? "hsm_token_lost" : "hsm_unavailable", std::move(details));
 }
 
@@ -234,12 +243,29 @@ void Vault::start() {
   });
 }
 
-void Vault::stop() {
-  if (std::exchange(stopped_, true)) return;
+void Vault::stop_serving() {
+  if (std::exchange(serving_stopped_, true)) return;
   if (engine_) engine_->stop();
   save_state();
+}
+
+void Vault::stop() {
+  stop_serving();
+  if (std::exchange(stopped_, true)) return;
   store_->stop();
   if (feed_) feed_->finish();
+}
+
+std::string Vault::software_note() const {
+  std::string names;
+  for (std::size_t i = 0; i < crypto_->size(); ++i) {
+    const hsm::TokenDescription token = crypto_->token(i).description();
+    const bool seen = !token.label.empty();
+    if (seen && !token.hardware) names += (names.empty() ? "" : ", ") + token_name(i);
+  }
+  if (names.empty()) return names;
+  const std::string note = "software token: not a secure cryptographic device";
+  return crypto_->size() == 1 ? note : note + ": " + names;
 }
 
 core::ReadyAnswer Vault::ready() {
@@ -252,10 +278,10 @@ core::ReadyAnswer Vault::ready() {
   } else if (crypto_->state() != hsm::HsmState::kReady) {
     answer.state = base::code_name(Code::kHsmUnavailable);
   } else if (!lost_log_keys()->empty()) {
-    answer.state = "log_key_lost";
+    answer.state = kLogKeyLost;
     answer.notes.push_back(log_key_loss());
-  } else if (!log_fault().empty()) {
-    answer.state = "log_inconsistent";
+  } else if (const auto fault = log_fault(); !fault->state.empty()) {
+    answer.state = fault->state;
   } else if (!clock_->trusted()) {
     answer.state = base::code_name(Code::kClockSuspect);
   }
@@ -264,25 +290,21 @@ core::ReadyAnswer Vault::ready() {
   // Where only reveals are refused, a load balancer has nowhere better to send the rest.
   answer.ready = answer.state == disk_state(disk->level) && disk->level != DiskLevel::kNoWrites;
   if (disk->level != DiskLevel::kEnough) answer.notes.push_back(disk->what);
-  bool software = false;
-  for (std::size_t i = 0; i < crypto_->size(); ++i) {
-    const hsm::TokenCrypto& token = crypto_->token(i);
-    software = software || !token.description().hardware;
-    if (crypto_->size() > 1 && token.state() != hsm::HsmState::kReady) {
-      answer.notes.push_back(token_name(i) + " does not serve: its redundancy is lost");
-    }
+  for (std::size_t i = 0; crypto_->size() > 1 && i < crypto_->size(); ++i) {
+    if (crypto_->token(i).state() == hsm::HsmState::kReady) continue;
+    answer.notes.push_back(token_name(i) + " does not serve: its redundancy is lost");
   }
-  if (software) answer.notes.emplace_back("software token: not a secure cryptographic device");
+  if (std::string note = software_note(); !note.empty()) answer.notes.push_back(std::move(note));
   return answer;
 }
 
-void Vault::seal(std::string why) {
-  log_fault_.store(std::make_shared<const std::string>(std::move(why)));
+void Vault::seal(LogFault fault) {
+  log_fault_.store(std::make_shared<const LogFault>(std::move(fault)));
   engine_->seal(true);
 }
 
 void Vault::unseal() {
-  log_fault_.store(std::make_shared<const std::string>());
+  log_fault_.store(std::make_shared<const LogFault>());
   engine_->seal(false);
 }
 
@@ -298,6 +320,13 @@ base::Result<void> Vault::commit(
   return commit_and_wait(store_->committer(), std::move(decide), std::move(after));
 }
 
+base::Result<void> Vault::record(core::Event event) {
+  return commit([&](core::Transaction&, core::EventSink& events) -> base::Result<void> {
+    events.add(event);
+    return {};
+  });
+}
+
 core::Event Vault::system_event(std::string operation) const {
   core::Event event;
   event.time_ms = clock_->now_ms();
@@ -308,7 +337,16 @@ core::Event Vault::system_event(std::string operation) const {
 
 void Vault::announce(std::vector<core::Event> events) {
   if (events.empty()) return;
-  store_->committer().submit(std::make_unique<Announcement>(std::move(events)));
+  store_->committer().submit(std::make_unique<Announcement>(
+      events, [this, events](const base::Result<core::Receipt>& receipt) mutable {
+        if (!receipt) late_.keep(std::move(events));
+      }));
+}
+
+void Vault::announce_late() {
+  LateEvents::Taken taken = late_.take(clock_->now_ms());
+  announce(std::move(taken.events));
+  if (taken.lost != 0) alarm("events_lost", {{"count", std::to_string(taken.lost)}});
 }
 
 void Vault::alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details) {
@@ -324,29 +362,9 @@ void Vault::count_alarm(std::string_view what) {
   base::log(base::Level::kError, "alarm", {{"kind", what}});
 }
 
-std::vector<std::string> Vault::apply(const Config& config) {
-  std::vector<std::string> notes;
+void Vault::apply(const Config& config) {
   services_.settings.store(std::make_shared<const core::Settings>(config.settings));
-  config_.settings = config.settings;
   bounds_.store(std::make_shared<const ActArguments>(bounds_of(config)));
-  if (config.data_dir != config_.data_dir || config.hsm != config_.hsm ||
-      config.standbys != config_.standbys) {
-    notes.emplace_back("[vault] and [hsm] change with a restart only");
-  }
-  if (config.audit != config_.audit) {
-    notes.emplace_back("[audit] changes with a restart only");
-  }
-  if (config.clients != config_.clients) {
-    notes.emplace_back("[clients] changes with a restart only");
-  }
-  if (config.disk != config_.disk) notes.emplace_back("[disk] changes with a restart only");
-  if (config.unseal != config_.unseal) notes.emplace_back("[unseal] changes with a restart only");
-  if (config.keys != config_.keys) notes.emplace_back("[keys] changes with a restart only");
-  if (config.operators != config_.operators || config.two_operators != config_.two_operators) {
-    notes.emplace_back("[admin] changes with a restart only");
-  }
-  announce({system_event("reload")});
-  return notes;
 }
 
 }  // namespace cardvault::daemon

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hsm/token_group.h"
@@ -18,15 +19,25 @@
 #include "vault/daemon/engine.h"
 #include "vault/daemon/event_feed.h"
 #include "vault/daemon/flood.h"
+#include "vault/daemon/late_events.h"
 #include "vault/daemon/metrics.h"
 #include "vault/seal/argon2id.h"
 #include "vault/store/sqlite_store.h"
 
 namespace cardvault::daemon {
 
-// The vault's clock, from the mark that was saved last. Throws StartupError.
-[[nodiscard]] std::unique_ptr<core::VaultClock> open_vault_clock(core::Reader& reader,
+// The vault's clock, from the mark that was saved last and the events that are younger, which stay
+// in the store until the next mark. Throws StartupError.
+[[nodiscard]] std::unique_ptr<core::VaultClock> open_vault_clock(const store::SqliteStore& store,
                                                                  std::int64_t max_offline_ms);
+
+// Why the published log can't be continued.
+struct LogFault {
+  std::string_view state;  // what readyz and the alarm call it, a literal below; empty: it can be
+  std::string why;
+};
+inline constexpr std::string_view kLogInconsistent = "log_inconsistent";
+inline constexpr std::string_view kLogKeyLost = "log_key_lost";
 
 // Thread-safe after construction. Members are declared in the order in which they depend on each
 // other; destruction runs the other way round.
@@ -41,7 +52,10 @@ class Vault {
 
   // Starts the workers. Requests come in through engine().
   void start();
-  // Finishes what is queued, makes it durable, saves the clock and the budgets.
+  // Finishes what is queued (Engine::stop()), makes it and what was announced durable, saves the
+  // clock and the budgets.
+  void stop_serving();
+  // That, and closes the store for writing.
   void stop();
 
   [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -59,10 +73,13 @@ class Vault {
 
   // "HSM 2 (pkcs11:token=cardvault)", from 0.
   [[nodiscard]] std::string token_name(std::size_t token) const;
+  // That not all HSMs are secure cryptographic devices, of several with the names of those that
+  // aren't; empty: all are, as far as they have been seen.
+  [[nodiscard]] std::string software_note() const;
   // May this vault be sent traffic, and what should an operator know?
   [[nodiscard]] core::ReadyAnswer ready();
-  // Settings of a newly read file; what needs a restart is left and named in the returned notes.
-  [[nodiscard]] std::vector<std::string> apply(const Config& config);
+  // Puts what is live of a configuration in force (config_changes.h); config() stays as it was.
+  void apply(const Config& config);
   // What the configuration in force allows, as of the last apply() (bounds.h).
   [[nodiscard]] std::shared_ptr<const ActArguments> bounds() const { return bounds_.load(); }
 
@@ -71,8 +88,13 @@ class Vault {
   [[nodiscard]] base::Result<void> commit(
       std::move_only_function<base::Result<void>(core::Transaction&, core::EventSink&)> decide,
       std::move_only_function<void()> after = {});
-  // Records events without waiting; alarms are counted and logged too.
+  // Records an event and waits until it is durable.
+  [[nodiscard]] base::Result<void> record(core::Event event);
+  // Records events without waiting; alarms are counted and logged too. What the store doesn't take
+  // waits for announce_late(), which housekeeping calls; as a failed commit may turn out to be
+  // durable, it may be said twice.
   void announce(std::vector<core::Event> events);
+  void announce_late();
   void alarm(std::string_view what, std::vector<std::pair<std::string, std::string>> details = {});
   [[nodiscard]] core::Event system_event(std::string operation) const;
 
@@ -93,16 +115,17 @@ class Vault {
   void find_lost_log_keys();
   // In words, with what to do; "": none.
   [[nodiscard]] std::string log_key_loss() const;
-  // The register names another active one, which the token has. On the committer's thread.
+  // The register names another active one, which the token has: requests are refused until the
+  // publisher has opened the log with it. On the committer's thread.
   void log_key_replaced() {
     lost_log_keys_.store(std::make_shared<const std::set<core::KeyRef>>());
   }
 
-  // Refuses requests while the published log can't be continued; why() is told by readyz and
-  // doctor.
-  void seal(std::string why);
+  // Refuses requests while the published log can't be continued, as readyz and doctor say.
+  void seal(LogFault fault);
   void unseal();
-  [[nodiscard]] std::string log_fault() const { return *log_fault_.load(); }  // empty: none
+  // Of the publisher's last look; its state is empty: none.
+  [[nodiscard]] std::shared_ptr<const LogFault> log_fault() const { return log_fault_.load(); }
   // How full its disks are: refuses what that forbids; told by readyz and doctor.
   void set_disk(DiskState state);
   [[nodiscard]] std::shared_ptr<const DiskState> disk() const { return disk_.load(); }
@@ -123,13 +146,14 @@ class Vault {
   void load_budgets(core::Reader& reader);
   void note_boot();
   void count_alarm(std::string_view what);
-  void token_changed(std::size_t token, const hsm::HsmEvent& change, bool others_serve);
+  void token_changed(std::size_t token, const hsm::HsmEvent& change, hsm::HsmState together);
   [[noreturn]] void token_stuck(std::size_t token, std::chrono::milliseconds age);
 
-  Config config_;
+  const Config config_;  // as it was at the start
   Metrics metrics_;
   FloodCounter floods_;
   Outboxes outboxes_;
+  LateEvents late_;
   std::unique_ptr<EventFeed> feed_;  // null: events go nowhere else
   std::atomic<const base::Clock*> store_clock_ =
       nullptr;  // for the store, whose thread starts first
@@ -153,10 +177,11 @@ class Vault {
   core::Services services_;
   std::unique_ptr<ClientCa> client_ca_;
   std::unique_ptr<Engine> engine_;
-  base::Snapshot<std::string> log_fault_{std::make_shared<const std::string>()};
+  base::Snapshot<LogFault> log_fault_{std::make_shared<const LogFault>()};
   base::Snapshot<DiskState> disk_{std::make_shared<const DiskState>()};
   base::Snapshot<ActArguments> bounds_;
   std::atomic<std::uint64_t> replay_from_ = 0;
+  bool serving_stopped_ = false;
   bool stopped_ = false;
 };
 

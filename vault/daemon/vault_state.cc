@@ -18,11 +18,14 @@ namespace {
 constexpr std::size_t kReplayLines = 4096;
 }
 
-std::unique_ptr<core::VaultClock> open_vault_clock(core::Reader& reader,
+std::unique_ptr<core::VaultClock> open_vault_clock(const store::SqliteStore& store,
                                                    std::int64_t max_offline_ms) {
-  const auto mark = must(reader.value(kClockValue), "the clock's mark can't be read");
-  return std::make_unique<core::VaultClock>(core::VaultClock::system_sources(),
-                                            mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0,
+  const auto reader = must(store.make_reader(), "the database can't be read");
+  const auto mark = must(reader->value(kClockValue), "the clock's mark can't be read");
+  // A kill leaves a mark of up to 10 s ago: what it acknowledged since was later.
+  const std::int64_t high_water_ms =
+      std::max(mark ? static_cast<std::int64_t>(read_u64(*mark)) : 0, store.last_event_ms());
+  return std::make_unique<core::VaultClock>(core::VaultClock::system_sources(), high_water_ms,
                                             max_offline_ms);
 }
 
@@ -58,7 +61,7 @@ void Vault::find_lost_log_keys() {
 
 std::string Vault::log_key_loss() const {
   std::string keys;
-  for (const core::KeyRef& key : *lost_log_keys()) {
+  for (const auto lost = lost_log_keys(); const core::KeyRef& key : *lost) {
     keys += (keys.empty() ? "" : ", ") + core::key_label(key);
   }
   if (keys.empty()) return keys;

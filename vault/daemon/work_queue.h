@@ -1,70 +1,77 @@
 // The bounded queue between the links and the workers.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "vault/core/operation.h"
 
 namespace cardvault::daemon {
 
-// Thread-safe; first come, first served.
+// Whose an operation is, and what it will cost: calls to the HSM, about.
+struct Charge {
+  std::string gate;
+  std::uint32_t calls = 1;
+};
+
+// Thread-safe. Each gate has a queue of its own, first come, first served, and they are served by
+// turns that cost alike (self-clocked fair queueing): a gate that asks for more than its share
+// waits for itself, whatever it sends.
 class WorkQueue {
  public:
+  using Operations = std::vector<std::unique_ptr<core::Operation>>;
+
+  // So many operations may wait of each gate, and no more once what waits would cost kCallsPerPlace
+  // times as many calls.
   explicit WorkQueue(std::size_t bound) : bound_(bound) {}
 
-  // False when the queue is full or closed; the operation stays with the caller then.
-  [[nodiscard]] bool push(std::unique_ptr<core::Operation>& operation) {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (closed_ || queue_.size() >= bound_) return false;
-      queue_.push_back(std::move(operation));
-    }
-    ready_.notify_one();
-    return true;
-  }
+  // False when the gate's queue is full or all is closed; the operation stays with the caller then.
+  [[nodiscard]] bool push(const Charge& charge, std::unique_ptr<core::Operation>& operation);
   // A conflict's second try: goes ahead of the bound, for it already had its place.
-  [[nodiscard]] bool push_again(std::unique_ptr<core::Operation>& operation) {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (closed_) return false;
-      queue_.push_front(std::move(operation));
-    }
-    ready_.notify_one();
-    return true;
-  }
-  // Waits for work; at most `most` operations, none once the queue is closed and empty.
-  [[nodiscard]] std::vector<std::unique_ptr<core::Operation>> take(std::size_t most) {
-    std::vector<std::unique_ptr<core::Operation>> out;
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [&] { return closed_ || !queue_.empty(); });
-    while (!queue_.empty() && out.size() < most) {
-      out.push_back(std::move(queue_.front()));
-      queue_.pop_front();
-    }
-    return out;
-  }
-  // What is queued is still handed out; nothing more is taken in.
-  void close() {
-    {
-      const std::scoped_lock lock(mutex_);
-      closed_ = true;
-    }
-    ready_.notify_all();
-  }
-  [[nodiscard]] std::size_t size() const {
-    const std::scoped_lock lock(mutex_);
-    return queue_.size();
-  }
+  [[nodiscard]] bool push_again(const Charge& charge, std::unique_ptr<core::Operation>& operation);
+  // How many operations wait, of each gate that has had any.
+  [[nodiscard]] std::map<std::string, std::size_t> waiting() const;
+  // Waits for work; at most `most` operations, and no more once they cost kCallsPerTake; none once
+  // the queue is closed and empty.
+  [[nodiscard]] Operations take(std::size_t most);
+  // Nothing more is taken in. What is queued is still handed out.
+  void close();
+  // After close(): waits until all was handed out; what still waits at `deadline` comes back.
+  [[nodiscard]] Operations leave(std::chrono::steady_clock::time_point deadline);
 
  private:
+  static constexpr std::uint64_t kCallsPerPlace = 48;
+  static constexpr std::uint64_t kCallsPerTake = 256;  // another worker may have the next
+
+  struct Waiting {
+    std::unique_ptr<core::Operation> operation;
+    std::uint32_t calls = 1;
+  };
+  struct Lane {
+    std::string gate;
+    std::deque<Waiting> waiting;
+    std::uint64_t calls = 0;  // of all that wait
+    std::uint64_t turn = 0;   // the one with the least is next
+  };
+  Lane& lane_of(std::string_view gate);
+  Lane* next_lane();
+  std::unique_ptr<core::Operation> pop(Lane& lane, std::uint64_t& calls);
+
   const std::size_t bound_;
   mutable std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<std::unique_ptr<core::Operation>> queue_;
+  std::condition_variable empty_;
+  std::deque<Lane> lanes_;  // by gate, a few: made when a gate's first operation comes
+  std::uint64_t now_ = 0;   // the turn that was served last
+  std::size_t waiting_ = 0;
   bool closed_ = false;
 };
 

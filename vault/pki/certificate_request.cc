@@ -14,7 +14,7 @@ namespace {
 using RequestPtr = std::unique_ptr<X509_REQ, seal::OpensslFree<X509_REQ_free>>;
 using MemoryPtr = std::unique_ptr<BIO, seal::OpensslFree<BIO_free_all>>;
 
-constexpr std::size_t kMaxBytes = 64 * 1024;
+constexpr std::size_t kMaxBytes = 64UZ * 1024;
 constexpr int kLeastRsaBits = 3072;
 constexpr int kMostRsaBits = 8192;  // a larger one makes each handshake slow
 constexpr std::string_view kWanted =

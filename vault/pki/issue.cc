@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "vault/core/pan.h"
+#include "vault/core/text_form.h"
 #include "vault/pki/extensions.h"
 #include "vault/seal/p256.h"
 
@@ -81,6 +83,17 @@ bool number_list(X509_CRL* list, std::uint64_t number) {
 }
 
 }  // namespace
+
+base::Result<Serial> draw_serial(
+    const std::function<base::Result<void>(std::span<std::uint8_t>)>& random) {
+  Serial serial{};
+  do {
+    if (auto made = random(serial); !made) return std::unexpected(made.error());
+    // Positive, and of one length: the first bit 0, the next 1.
+    serial[0] = static_cast<std::uint8_t>((serial[0] & 0x3fU) | 0x40U);
+  } while (core::contains_pan(core::to_hex(serial)));
+  return serial;
+}
 
 base::Result<Der> make_ca_certificate(const CaKey& ca, const std::string& name,
                                       const Serial& serial, const Validity& validity) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,9 +13,15 @@
 
 namespace cardvault::pki {
 
-// 127 random bits and a leading zero: positive, and no one can foretell it (RFC 5280 4.1.2.2; the
+// Positive, of one length, and no one can foretell it: 126 random bits (RFC 5280 4.1.2.2; the
 // CA/Browser Forum asks for 64).
 using Serial = std::array<std::uint8_t, 16>;
+
+// Drawn anew while its hexadecimal digits hold what reads as a card number, as one in hundreds does
+// by accident: a serial stands in the log and on command lines, where such text is refused or
+// masked. Errors of `random`.
+[[nodiscard]] base::Result<Serial> draw_serial(
+    const std::function<base::Result<void>(std::span<std::uint8_t>)>& random);
 
 struct Validity {
   std::int64_t not_before_ms = 0, not_after_ms = 0;  // seconds are kept

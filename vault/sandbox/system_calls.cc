@@ -135,9 +135,14 @@ void SystemCalls::allow(const std::string& name) {
   allow({call});
 }
 
-void SystemCalls::allow_if(int call, unsigned argument, std::uint64_t mask, std::uint64_t value) {
-  const scmp_arg_cmp comparison{argument, SCMP_CMP_MASKED_EQ, mask, value};
-  check("seccomp_rule_add", seccomp_rule_add(filter_.get(), SCMP_ACT_ALLOW, call, 1, comparison));
+void SystemCalls::allow_if(int call, const std::vector<Condition>& all) {
+  std::vector<scmp_arg_cmp> comparisons;
+  for (const Condition& one : all) {
+    comparisons.push_back({one.argument, SCMP_CMP_MASKED_EQ, one.mask, one.value});
+  }
+  check("seccomp_rule_add",
+        seccomp_rule_add_array(filter_.get(), SCMP_ACT_ALLOW, call,
+                               static_cast<unsigned>(comparisons.size()), comparisons.data()));
 }
 
 void SystemCalls::allow_reading_files() {

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace cardvault::sandbox {
 
@@ -21,8 +22,17 @@ class SystemCalls {
   void allow(std::initializer_list<int> calls);
   // By name, as configured; throws StartupError for one that doesn't exist.
   void allow(const std::string& name);
-  // Where (argument & mask) == value; arguments count from 0. Several of a call add up.
-  void allow_if(int call, unsigned argument, std::uint64_t mask, std::uint64_t value);
+  // Where (argument & mask) == value; arguments count from 0.
+  struct Condition {
+    unsigned argument;
+    std::uint64_t mask;
+    std::uint64_t value;
+  };
+  // Where all of these hold. Several rules of a call add up.
+  void allow_if(int call, const std::vector<Condition>& all);
+  void allow_if(int call, unsigned argument, std::uint64_t mask, std::uint64_t value) {
+    allow_if(call, {{argument, mask, value}});
+  }
   // Opening files for reading only.
   void allow_reading_files();
   // Mapping files as code: libraries that are loaded later.

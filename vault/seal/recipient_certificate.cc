@@ -26,7 +26,7 @@ using CertificatesPtr = std::unique_ptr<STACK_OF(X509), FreeCertificates>;
 using StorePtr = std::unique_ptr<X509_STORE, OpensslFree<X509_STORE_free>>;
 using StoreCtxPtr = std::unique_ptr<X509_STORE_CTX, OpensslFree<X509_STORE_CTX_free>>;
 
-constexpr std::size_t kMaxInput = 256 * 1024;
+constexpr std::size_t kMaxInput = 256UZ * 1024;
 constexpr int kMinRsaBits = 3072;
 constexpr int kMaxRsaBits = 8192;       // more only costs time
 constexpr int kChainSecurityLevel = 2;  // 112 bits: no SHA-1, no RSA below 2048 in the chain

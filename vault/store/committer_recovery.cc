@@ -29,6 +29,7 @@ void SqliteCommitter::fail_all(const base::Error& error) {
 
 void SqliteCommitter::recover() {
   std::unique_lock lock(mutex_);
+  bool probed = false;
   auto next_probe = std::chrono::steady_clock::now() + options_.probe_interval;
   while (!stopping_) {
     run_boundary_work(lock);
@@ -37,8 +38,8 @@ void SqliteCommitter::recover() {
       continue;
     }
     lock.unlock();
-    const bool works = probe();
-    if (works && options_.on_recovered) options_.on_recovered();
+    probed = probed || probe();
+    const bool works = probed && (!options_.on_recovered || options_.on_recovered());
     lock.lock();
     if (works) {
       latched_.reset();

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <vector>
 
+#include "vault/base/fd.h"
+
 namespace cardvault::store {
 namespace {
 
@@ -18,25 +20,13 @@ std::unexpected<base::Error> failure(const char* operation) {
   return base::fail(code, operation, error);
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags)
-      : fd_(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;             // closes once
-  Descriptor& operator=(const Descriptor&) = delete;  // closes once
-  [[nodiscard]] int get() const noexcept { return fd_; }
-  [[nodiscard]] bool valid() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+base::Fd open_file(const std::filesystem::path& path, int flags) {
+  return base::Fd(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+}
 
 base::Result<void> sync(const std::filesystem::path& path, int flags) {
-  const Descriptor file(path, flags);
-  if (!file.valid()) return failure("open for sync");
+  const base::Fd file = open_file(path, flags);
+  if (!file) return failure("open for sync");
   if (fsync(file.get()) != 0) return failure("sync");
   return {};
 }
@@ -44,8 +34,8 @@ base::Result<void> sync(const std::filesystem::path& path, int flags) {
 }  // namespace
 
 base::Result<void> create_exclusive(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDWR | O_CREAT | O_EXCL);
-  if (!file.valid()) return failure("create file");
+  const base::Fd file = open_file(path, O_RDWR | O_CREAT | O_EXCL);
+  if (!file) return failure("create file");
   return {};
 }
 
@@ -56,8 +46,8 @@ base::Result<void> sync_directory(const std::filesystem::path& dir) {
 }
 
 base::Result<void> rewrite_and_sync(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDWR);
-  if (!file.valid()) {
+  const base::Fd file = open_file(path, O_RDWR);
+  if (!file) {
     if (errno == ENOENT) return {};
     return failure("open to rewrite");
   }

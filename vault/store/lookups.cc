@@ -96,6 +96,9 @@ Lookups::Lookups(Connection& db)
       customer_by_row_(db, "SELECT " CUSTOMER_COLUMNS "FROM customers WHERE row=?"),
       card_of_(db, "SELECT token FROM card_index WHERE customer=? AND fp=?"),
       count_(db, "SELECT count(*) FROM card_index WHERE customer=?"),
+      count_ended_(db,
+                   "SELECT count(*) FROM card_index i CROSS JOIN cards c ON c.token=i.token "
+                   "WHERE i.customer=? AND c.expires_ms>0 AND c.expires_ms<=?"),
       cards_(db, "SELECT " CARD_COLUMNS
                  "FROM card_index i CROSS JOIN cards c ON c.token=i.token "
                  "WHERE i.customer=? ORDER BY c.token"),
@@ -143,6 +146,13 @@ base::Result<std::optional<core::TokenId>> Lookups::card_of(std::int64_t custome
 base::Result<std::uint32_t> Lookups::count_cards(std::int64_t customer) {
   Query query(count_);
   const auto row = query.bind(customer).step("count cards");
+  if (!row) return std::unexpected(row.error());
+  return narrow<std::uint32_t>(query, 0);
+}
+
+base::Result<std::uint32_t> Lookups::count_ended_cards(std::int64_t customer, std::int64_t now_ms) {
+  Query query(count_ended_);
+  const auto row = query.bind(customer).bind(now_ms).step("count ended cards");
   if (!row) return std::unexpected(row.error());
   return narrow<std::uint32_t>(query, 0);
 }

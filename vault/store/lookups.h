@@ -28,6 +28,8 @@ class Lookups {
   [[nodiscard]] base::Result<std::optional<core::TokenId>> card_of(std::int64_t customer,
                                                                    const core::Fingerprint& fp);
   [[nodiscard]] base::Result<std::uint32_t> count_cards(std::int64_t customer);
+  [[nodiscard]] base::Result<std::uint32_t> count_ended_cards(std::int64_t customer,
+                                                              std::int64_t now_ms);
   [[nodiscard]] base::Result<std::vector<core::CardRow>> cards(std::int64_t customer);
   [[nodiscard]] base::Result<bool> pan_refused(std::int64_t customer, const core::Fingerprint& fp,
                                                std::uint32_t since_day);
@@ -40,8 +42,8 @@ class Lookups {
   [[nodiscard]] base::Result<std::optional<std::vector<std::uint8_t>>> value(std::string_view name);
 
  private:
-  Statement card_, numeric_, customer_, customer_by_row_, card_of_, count_, cards_, refused_,
-      idempotency_, clients_, keys_, expired_, value_;
+  Statement card_, numeric_, customer_, customer_by_row_, card_of_, count_, count_ended_, cards_,
+      refused_, idempotency_, clients_, keys_, expired_, value_;
 };
 
 // A port of the domain whose lookups are SQLite's: core::Reader or core::Transaction.
@@ -70,6 +72,10 @@ class WithLookups : public Port {
   }
   base::Result<std::uint32_t> count_cards(std::int64_t customer) override {
     return lookups_.count_cards(customer);
+  }
+  base::Result<std::uint32_t> count_ended_cards(std::int64_t customer,
+                                                std::int64_t now_ms) override {
+    return lookups_.count_ended_cards(customer, now_ms);
   }
   base::Result<std::vector<core::CardRow>> cards(std::int64_t customer) override {
     return lookups_.cards(customer);

@@ -23,7 +23,7 @@ namespace cardvault::store {
 // A group with an effect goes to vault.db with all its events, one without to reveal.db. Any
 // failure but kConflict fails the whole group and latches: everything is refused while a probe,
 // once per probe_interval, opens the files again, reads the sequence number and commits
-// "store.recovered" events to both; when it succeeds, on_recovered runs and commits are taken
+// "store.recovered" events to both; when it succeeds, and on_recovered after it, commits are taken
 // again. A failed group may turn out to be durable all the same, effect and events together; its
 // callers heard an error.
 class SqliteCommitter : public core::Committer {

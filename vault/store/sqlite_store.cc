@@ -23,6 +23,7 @@ std::unique_ptr<SqliteStore> SqliteStore::open(const std::filesystem::path& dir,
 SqliteStore::SqliteStore(const std::filesystem::path& dir, StoreOptions options)
     : dir_(resolved(dir)), options_(std::move(options)), lock_(dir_) {
   auto files = std::make_unique<WriteSide>(dir_, options_);
+  last_event_ms_ = files->last_event_ms();
   checkpointer_ = std::make_unique<Checkpointer>(dir_, options_);
   // A killed process may have left deleted cards in a WAL.
   for (const File file : {File::kVault, File::kReveal}) checkpointer_->committed(file, 1, true);

@@ -32,6 +32,9 @@ class SqliteStore {
   [[nodiscard]] base::Result<std::unique_ptr<EventReader>> make_event_reader() const;
   [[nodiscard]] std::uint64_t next_seq() const noexcept { return committer_->next_seq(); }
 
+  // Time of the last event that was there when it was opened; 0: there was none.
+  [[nodiscard]] std::int64_t last_event_ms() const noexcept { return last_event_ms_; }
+
   // Copies vault.db and reveal.db into `target`, an existing directory, while commits go on: both
   // as they were at one moment between two groups. kAlreadyExists, kStorageFull, kStoreFailed;
   // kVaultUnavailable once stopped. On an error nothing is left behind. Any thread, one at a time.
@@ -54,6 +57,7 @@ class SqliteStore {
   const std::filesystem::path dir_;
   const StoreOptions options_;
   VaultLock lock_;
+  std::int64_t last_event_ms_ = 0;
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<SqliteCommitter> committer_;
 };

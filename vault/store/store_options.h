@@ -24,8 +24,9 @@ struct StoreOptions {
   // Vault time for the store's own events; empty: the wall clock. Committer thread.
   std::function<std::int64_t()> now_ms = {};
   // After a failed commit, when the store works again and before it takes commits: what is kept in
-  // memory may differ from the files and has to be read again. Committer thread.
-  std::function<void()> on_recovered = {};
+  // memory may differ from the files and has to be read again. False: it could not be; nothing is
+  // taken then, and it is called again after the interval. Committer thread.
+  std::function<bool()> on_recovered = {};
   // Told the leaves (vault/audit/leaves.h) of each group that is durable now, before its done()
   // calls. Committer thread, so that it must not wait for anything.
   std::function<void(std::string_view leaves)> on_durable = {};

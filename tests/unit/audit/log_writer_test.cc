@@ -94,6 +94,52 @@ TEST_F(LogWriting, EveryStepMayFail) {
   }
 }
 
+// A replacement that fails may have shown the new checkpoint. The retry writes nothing again that
+// it covers, so whatever fails then, readers find a log that verifies.
+TEST_F(LogWriting, WhatAFailedReplacementHasShownIsNotWrittenAgain) {
+  constexpr int kReplacement = 10;  // after five files put and synced, a full tile among them
+  int shown = 0;
+  for (int failing = 0; failing < 12; ++failing) {
+    for (unsigned seed = 0; seed < 8; ++seed) {
+      MemoryFiles disk;
+      disk.chance.seed(seed);
+      LogWriter writer = this->writer(disk);
+      ASSERT_EQ(writer.open({}), std::nullopt);
+      ASSERT_TRUE(writer.publish(event_lines(0, 250)));
+      const std::string before = disk.files.at("checkpoint");
+      disk.fail_at(kReplacement);
+      ASSERT_FALSE(writer.publish(event_lines(250, 257)));
+      EXPECT_EQ(writer.size(), 250U);
+      const KeptCheckpoint seen{"seen", disk.files.at("checkpoint")};
+      if (seen.note == before) continue;
+      ++shown;
+      disk.fail_at(failing);
+      for (const std::uint64_t size : {258, 270}) {
+        static_cast<void>(writer.publish(event_lines(writer.size(), size)));
+        const auto report =
+            verify_log(disk.reader(), key.key, {seen}, {.threads = 1, .progress = {}});
+        ASSERT_TRUE(report.findings.empty())
+            << "step " << failing << ", seed " << seed << ": " << report.findings[0].what;
+        disk.fail_at(-1);
+      }
+      EXPECT_EQ(writer.size(), 270U);
+    }
+  }
+  EXPECT_GT(shown, 0);
+}
+
+TEST_F(LogWriting, OnlyWhatItPutInPlaceItselfIsDurable) {
+  TestLog log(300, key);
+  LogWriter writer = this->writer(log.disk);
+  ASSERT_EQ(writer.open({}), std::nullopt);
+  EXPECT_EQ(writer.durable_size(), 0U);
+  ASSERT_TRUE(writer.publish(event_lines(300, 310)));
+  EXPECT_EQ(writer.durable_size(), 310U);
+  log.disk.fail_at(0);
+  ASSERT_FALSE(writer.publish(event_lines(310, 320)));
+  EXPECT_EQ(writer.durable_size(), 310U);
+}
+
 TEST_F(LogWriting, AFailingSignatureLeavesTheLogAsItWas) {
   TestLog log(300, key);
   const auto checkpoint = log.files.at("checkpoint");

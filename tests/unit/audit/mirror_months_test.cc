@@ -42,7 +42,7 @@ struct MirrorOfMonths : testing::Test {
   std::vector<VerifierKey> keys = {key.key};
   MemoryFiles copy, disk;
   LogWriter writer{disk, {key.key}, key.sign};
-  MonthlyLog months{disk, writer};
+  MonthlyLog months{disk, writer, [] { return base::Result<void>(); }};
 };
 
 TEST_F(MirrorOfMonths, CopiesTheNotesOfClosedMonths) {

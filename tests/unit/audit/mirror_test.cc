@@ -168,6 +168,35 @@ TEST_F(Mirror, GoesOnWithEndorsedKeys) {
   EXPECT_THAT(alarm(), testing::StartsWith("foreign log"));
 }
 
+// Whoever trusts the newest key alone goes on with a copy that the one before vouched for, where
+// the served log continues it.
+TEST_F(Mirror, TakesUpACopyOfAnEarlierKeysTime) {
+  TestKey second;
+  const auto publish = [&](TestKey& signer, const std::vector<std::string>& lines) {
+    log.files.clear();
+    LogWriter writer(log.disk, {signer.key}, signer.sign);
+    ASSERT_TRUE(writer.publish(lines));
+  };
+  publish(key, event_lines(0, 600));
+  EXPECT_EQ(update().added, 600U);
+  keys = {second.key};
+  auto other = event_lines(0, 1200);
+  other[17] = event_line(18);
+  publish(second, other);
+  EXPECT_THAT(alarm(), testing::StartsWith("foreign log: the checkpoint of this copy"));
+  publish(second, event_lines(0, 500));
+  EXPECT_THAT(alarm(), testing::StartsWith("rolled back"));
+  const std::string before = copy.files.at("checkpoint");
+  copy.files["tile/0/002.p/88"][5] ^= 1;
+  EXPECT_THAT(alarm(), HasSubstr("this copy's own files"));
+  copy.files["tile/0/002.p/88"][5] ^= 1;
+  EXPECT_EQ(copy.files.at("checkpoint"), before);
+  publish(second, event_lines(0, 1200));
+  EXPECT_EQ(update().added, 600U);
+  const auto report = verify_log(copy.reader(), second.key, {}, {.threads = 1, .progress = {}});
+  EXPECT_TRUE(report.findings.empty()) << report.findings.front().what;
+}
+
 TEST_F(Mirror, TellsOfAnOutageWhileItLooksForKeys) {
   TestKey second;
   TestLog other(1000, second);

@@ -51,7 +51,7 @@ class Months : public testing::Test {
   base::Result<void> publish_to(std::uint64_t size, std::uint64_t batch = 1000) {
     LogWriter writer(disk, {key.key}, key.sign);
     if (const auto why = writer.open({})) ADD_FAILURE() << *why;
-    MonthlyLog months(disk, writer);
+    MonthlyLog months(disk, writer, [&] { return keep(writer); });
     while (writer.size() < size) {
       std::vector<std::string> lines;
       const std::uint64_t end = std::min(size, writer.size() + batch);
@@ -81,8 +81,17 @@ class Months : public testing::Test {
       return std::nullopt;
     };
   }
+  // What may be gone from the disk a start doesn't need any more.
+  base::Result<void> keep(const LogWriter& writer) {
+    if (!keeping) return base::fail(base::Code::kStoreFailed, "keep");
+    EXPECT_EQ(writer.durable_size(), writer.size());
+    kept = writer.checkpoint();
+    return {};
+  }
   MemoryFiles disk;
   TestKey key;
+  bool keeping = true;
+  std::string kept;
 };
 
 TEST_F(Months, EachIsClosedAtItsLastEventBeforeTheNextBegins) {
@@ -107,6 +116,23 @@ TEST_F(Months, EachIsClosedAtItsLastEventBeforeTheNextBegins) {
   EXPECT_THAT(disk.files.at("segment/2026-12/manifest"),
               HasSubstr("tile/entries/002 to tile/entries/004\n"));
   EXPECT_TRUE(verify(disk.reader()).findings.empty());
+}
+
+TEST_F(Months, IsClosedOnceItsCheckpointIsKept) {
+  ASSERT_TRUE(publish_to(kEndOfNovember));
+  keeping = false;
+  EXPECT_EQ(publish_to(kEndOfNovember + 5).error().code, base::Code::kStoreFailed);
+  for (const auto& [path, bytes] : disk.files) EXPECT_FALSE(path.starts_with("segment/")) << path;
+  keeping = true;
+  ASSERT_TRUE(publish_to(kEndOfJanuary + 5));
+  // With that one, and without the files of any closed month, the log goes on.
+  for (const char* month : {"2026-11", "2026-12", "2027-01"}) {
+    for (const std::string& path : files_of(month)) disk.files.erase(path);
+  }
+  LogWriter writer(disk, {key.key}, key.sign);
+  const std::vector<KeptCheckpoint> newest = {{"kept", kept}};
+  EXPECT_EQ(writer.open(newest), std::nullopt);
+  EXPECT_EQ(open_checkpoint(kept, key.key).checkpoint.size, kEndOfJanuary);
 }
 
 TEST_F(Months, AMonthCanBeVerifiedAsItWas) {

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <csignal>
+#include <latch>
 
 #include "tests/unit/client/tls_peer.h"
 
@@ -23,7 +24,7 @@ class ClientTest : public testing::Test {
   // What `credentials` get from `peer` for one GET.
   static base::Result<std::string> get(const TlsPeer& peer, const Credentials& credentials,
                                        const std::string& host = "localhost",
-                                       std::chrono::milliseconds timeout = 5s) {
+                                       std::chrono::milliseconds timeout = 60s) {
     const auto tls = TlsContext::load(credentials);
     if (!tls) return std::unexpected(tls.error());
     const auto endpoint = Endpoint::resolve(peer.url(host));
@@ -32,6 +33,17 @@ class ClientTest : public testing::Test {
     const auto response = client.request({.path = "/v1/whoami"});
     if (!response) return std::unexpected(response.error());
     return std::string(response->body);
+  }
+  static void finish(const Connection& connection,
+                     const std::function<base::Result<Wait>()>& step) {
+    for (;;) {
+      const auto state = step();
+      ASSERT_TRUE(state) << state.error().operation;
+      if (*state == Wait::kNothing) return;
+      pollfd ready{connection.fd(),
+                   static_cast<short>(*state == Wait::kReadable ? POLLIN : POLLOUT), 0};
+      ASSERT_EQ(::poll(&ready, 1, 60'000), 1);
+    }
   }
   TestPki pki_{"DNS:localhost,IP:127.0.0.1"};
 };
@@ -45,7 +57,7 @@ TEST_F(ClientTest, SendsRequestsOnOneConnection) {
   const auto tls = TlsContext::load(pki_.client());
   const auto endpoint = Endpoint::resolve(peer.url("localhost"));
   ASSERT_TRUE(tls && endpoint);
-  Client client(*tls, *endpoint, 5s);
+  Client client(*tls, *endpoint, 60s);
   const auto first = client.request({.method = "POST",
                                      .path = "/v1/tokenize",
                                      .body = R"({"pan":"4111111111111111"})",
@@ -72,7 +84,7 @@ TEST_F(ClientTest, ReopensWhatTheGateHasClosed) {
   const auto tls = TlsContext::load(pki_.client());
   const auto endpoint = Endpoint::resolve(peer.url("localhost"));
   ASSERT_TRUE(tls && endpoint);
-  Client client(*tls, *endpoint, 5s);
+  Client client(*tls, *endpoint, 60s);
   EXPECT_EQ(client.request({.path = "/a"})->body, "1");
   EXPECT_EQ(client.request({.path = "/b"})->body, "2");
 }
@@ -105,15 +117,35 @@ TEST_F(ClientTest, SaysThatItsOwnCertificateWasRefused) {
   mixed.ca_file = pki_.client().ca_file;
   const auto answer = get(peer, mixed);
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, Code::kVaultUnavailable);
+  EXPECT_EQ(answer.error().code, Code::kClientUnknown);
+}
+
+TEST_F(ClientTest, SaysSoTooWhenThePeerHasHungUpBeforeTheRequest) {
+  TlsPeer peer(pki_, 1, [](const std::string&) { return ok("x"); });
+  const TestPki other("DNS:localhost");
+  auto mixed = other.client();
+  mixed.ca_file = pki_.client().ca_file;
+  const auto tls = TlsContext::load(mixed);
+  const auto endpoint = Endpoint::resolve(peer.url("localhost"));
+  ASSERT_TRUE(tls && endpoint);
+  auto connection = Connection::open(*tls, *endpoint);
+  ASSERT_TRUE(connection);
+  finish(*connection, [&] { return connection->establish(); });
+  pollfd hung_up{connection->fd(), 0, 0};
+  ASSERT_EQ(::poll(&hung_up, 1, 60'000), 1);
+  const auto sent = connection->send(base::as_bytes("GET / HTTP/1.1\r\n\r\n"));
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, Code::kClientUnknown);
 }
 
 TEST_F(ClientTest, TimesOut) {
-  TlsPeer peer(pki_, 1, [](const std::string&) {
-    std::this_thread::sleep_for(300ms);
+  std::latch over(1);
+  TlsPeer peer(pki_, 1, [&](const std::string&) {
+    over.wait();
     return std::string();
   });
   const auto answer = get(peer, pki_.client(), "localhost", 100ms);
+  over.count_down();
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::kRequestTimeout);
 }
@@ -125,27 +157,22 @@ TEST_F(ClientTest, ClosesInOrder) {
   ASSERT_TRUE(tls && endpoint);
   auto connection = Connection::open(*tls, *endpoint);
   ASSERT_TRUE(connection);
-  const auto finish = [&](auto step) {
-    for (;;) {
-      const auto state = step();
-      ASSERT_TRUE(state) << state.error().operation;
-      if (*state == Wait::kNothing) return;
-      pollfd ready{connection->fd(),
-                   static_cast<short>(*state == Wait::kReadable ? POLLIN : POLLOUT), 0};
-      ASSERT_EQ(::poll(&ready, 1, 5000), 1);
-    }
-  };
-  finish([&] { return connection->establish(); });
-  finish([&] { return connection->close(); });
+  finish(*connection, [&] { return connection->establish(); });
+  finish(*connection, [&] { return connection->close(); });
 }
 
 TEST_F(ClientTest, NamesTheFileThatDoesNotLoad) {
   auto credentials = pki_.client();
   credentials.key_file = pki_.file("server.key");
-  const auto tls = TlsContext::load(credentials);
+  auto tls = TlsContext::load(credentials);
+  ASSERT_FALSE(tls);
+  EXPECT_EQ(tls.error().code, Code::kConflict);  // of another certificate
+  EXPECT_STREQ(tls.error().operation, kLoadKey);
+  credentials.key_file = credentials.cert_file;
+  tls = TlsContext::load(credentials);
   ASSERT_FALSE(tls);
   EXPECT_EQ(tls.error().code, Code::kInvalidArgument);
-  EXPECT_STREQ(tls.error().operation, "load key file");
+  EXPECT_STREQ(tls.error().operation, kLoadKey);
 }
 
 }  // namespace

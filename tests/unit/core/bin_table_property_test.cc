@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ctime>
 #include <random>
 #include <sstream>
@@ -117,7 +118,7 @@ double cpu_seconds() {
 }
 
 // A table as large as the largest lists sold. PERFORMANCE.md asks for 2 s and 1 us; the bounds here
-// are wider, since this also runs under sanitizers: a linear search would miss them by far.
+// are wider, and wider still under a sanitizer: a linear search would miss them by far.
 TEST(BinTableSize, LoadsAndFindsAmong350000Rows) {
   std::mt19937 random(6);
   std::string csv = "iin_start,iin_end,number_length,scheme,country,bank_name\n";
@@ -154,9 +155,10 @@ TEST(BinTableSize, LoadsAndFindsAmong350000Rows) {
   RecordProperty("reading_ms", static_cast<int>(reading * 1000));
   RecordProperty("restoring_ms", static_cast<int>(restoring * 1000));
   RecordProperty("lookup_ns", static_cast<int>(lookup_us * 1000));
-  EXPECT_LT(reading, 8.0);
-  EXPECT_LT(restoring, 8.0);
-  EXPECT_LT(lookup_us, 10.0);
+  const double slower = std::getenv("CARDVAULT_SANITIZED") != nullptr ? 5 : 1;
+  EXPECT_LT(reading, 8.0 * slower);
+  EXPECT_LT(restoring, 8.0 * slower);
+  EXPECT_LT(lookup_us, 10.0 * slower);
 }
 
 // Ranges that all overlap one another must not make the table quadratic.

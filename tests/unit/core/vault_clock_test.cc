@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <utility>
 
 namespace cardvault::core {
 namespace {
@@ -16,13 +17,18 @@ constexpr std::int64_t kMaxOffline = 30 * kDayMs;
 struct Hands {
   std::int64_t wall = kStart;
   std::int64_t boot = 5000;
+  std::int64_t pause = 0;  // before the next look at the wall clock
 
   void pass(std::int64_t ms) {
     wall += ms;
     boot += ms;
   }
   VaultClock::Sources sources() {
-    return {[this] { return wall; }, [this] { return boot; }};
+    return {[this] {
+              pass(std::exchange(pause, 0));
+              return wall;
+            },
+            [this] { return boot; }};
   }
   VaultClock clock(std::int64_t high_water) { return {sources(), high_water, kMaxOffline}; }
 };
@@ -153,6 +159,20 @@ TEST(VaultClockRunning, DoesNotMistakeSleepForAJump) {
   hands.pass(10 * kDayMs);  // the boot clock counts while the machine sleeps
   EXPECT_TRUE(clock.trusted());
   EXPECT_EQ(clock.now_ms(), kStart + 10 * kDayMs);
+}
+
+TEST(VaultClockRunning, DoesNotMistakeAPauseBetweenTwoLooksForAJump) {
+  Hands hands;
+  VaultClock clock = hands.clock(0);
+  for (const std::int64_t pause : {200, 4000, 60'000}) {
+    hands.pause = pause;
+    const std::int64_t now = clock.now_ms();
+    EXPECT_EQ(now, hands.wall);
+    EXPECT_TRUE(clock.trusted());
+  }
+  hands.pause = 60'000;
+  clock.confirm();
+  EXPECT_EQ(clock.offset_ms(), 0);
 }
 
 TEST(VaultClockProperty, NeverStepsBackAndNeverStands) {

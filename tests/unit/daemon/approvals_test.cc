@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/daemon/test_vault.h"
+#include "vault/core/client_freeze.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -30,6 +31,41 @@ TEST_F(Approvals, ActIsItsVerbAndItsArgumentsWhateverTheirOrder) {
   EXPECT_EQ(text(request("a", {{"x", "1"}, {"b", "2"}})),
             text(request("a", {{"b", "2"}, {"x", "1"}})));
   EXPECT_EQ(text(request("clock.confirm", {})), "clock.confirm");
+}
+
+TEST_F(Approvals, FreezingAClientVoidsTheWordsForItsReleaseAlone) {
+  const std::string web = text(request("client.release", {{"id", "web"}}));
+  const std::string other = text(request("client.release", {{"id", "processor"}}));
+  vault.write([&](core::Transaction& tx) -> base::Result<void> {
+    for (const std::string& act : {web, other}) {
+      if (auto ok = tx.put_approval({act, "anna", 1}); !ok) return ok;
+    }
+    core::Client client = *vault.clients.by_id("web");
+    return core::freeze_client(tx, client);
+  });
+  vault.write([&](core::Transaction& tx) -> base::Result<void> {
+    EXPECT_FALSE(tx.approval(web)->has_value());
+    EXPECT_TRUE(tx.approval(other)->has_value());
+    const auto clients = tx.clients();
+    for (const core::Client& client : *clients) EXPECT_EQ(client.frozen, client.id == "web");
+    return {};
+  });
+}
+
+TEST_F(Approvals, BudgetThatFreezesVoidsWordsToo) {
+  const std::string act = text(request("client.release", {{"id", "processor"}}));
+  core::Settings settings = *vault.services.settings.load();
+  settings.rate_per_s = 0;
+  settings.reveal.client_per_hour = 1;
+  vault.set(settings);
+  const std::string token = vault.token(test_pan(1), "+77010000001");
+  vault.write([&](core::Transaction& tx) { return tx.put_approval({act, "anna", 1}); });
+  for (int i = 0; i < 8; ++i) static_cast<void>(vault.reveal(token));
+  ASSERT_TRUE(vault.clients.by_id("processor")->frozen);
+  vault.write([&](core::Transaction& tx) -> base::Result<void> {
+    EXPECT_FALSE(tx.approval(act)->has_value());
+    return {};
+  });
 }
 
 TEST_F(Approvals, ActsThatDifferHaveDifferentTexts) {

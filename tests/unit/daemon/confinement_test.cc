@@ -1,13 +1,19 @@
 #include "vault/daemon/confinement.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "vault/daemon/config.h"
+#include "vault/sandbox/process.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -67,6 +73,41 @@ TEST(ReachableFiles, FoldersInAModulesArgumentsAndTheHsmsPort) {
   EXPECT_THAT(files.read, Contains("/srv/nss"));
   EXPECT_THAT(files.load, Contains("/opt/vendor/lib"));
   EXPECT_THAT(files.connect_ports, testing::ElementsAre(1792));
+}
+
+// Whether a daemon that is confined so gets a descriptor; killed where it may not even ask.
+[[noreturn]] void confined(const Config& config, const std::function<int()>& open) {
+  sandbox::harden_process();
+  confine(config);
+  std::_Exit(open() >= 0 ? 0 : 2);
+}
+
+TEST(ConfineDeathTest, TheNetworkIsTcpToTheHsmAlone) {
+  if (!sandbox::kConfined) GTEST_SKIP() << "no filter in sanitizer builds";
+  Config config = of_module("/usr/lib/softhsm/libsofthsm2.so");
+  config.sandbox.hsm_port = 1792;
+  const auto allowed = testing::ExitedWithCode(0);
+  const auto killed = testing::KilledBySignal(SIGSYS);
+  for (const int family : {AF_INET, AF_INET6}) {
+    const auto tcp = [&] { return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP); };
+    EXPECT_EXIT(confined(config, tcp), allowed, "");
+    EXPECT_EXIT(confined(config, [&] { return ::socket(family, SOCK_STREAM, 0); }), allowed, "");
+    EXPECT_EXIT(confined(config, [&] { return ::socket(family, SOCK_DGRAM, 0); }), killed, "");
+    EXPECT_EXIT(confined(config, [&] { return ::socket(family, SOCK_RAW, 0); }), killed, "");
+    EXPECT_EXIT(confined(config, [&] { return ::socket(family, SOCK_STREAM, IPPROTO_SCTP); }),
+                killed, "");
+  }
+  config.sandbox.hsm_port = 0;
+  EXPECT_EXIT(confined(config, [] { return ::socket(AF_INET, SOCK_STREAM, 0); }), killed, "");
+}
+
+TEST(ConfineDeathTest, FilesInMemoryAreForTheCustodiansPinAlone) {
+  if (!sandbox::kConfined) GTEST_SKIP() << "no filter in sanitizer builds";
+  Config config = of_module("/usr/lib/softhsm/libsofthsm2.so");
+  const auto make = [] { return ::memfd_create("x", MFD_CLOEXEC); };
+  EXPECT_EXIT(confined(config, make), testing::KilledBySignal(SIGSYS), "");
+  config.unseal.custodians = true;
+  EXPECT_EXIT(confined(config, make), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

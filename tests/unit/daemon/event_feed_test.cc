@@ -37,7 +37,7 @@ class Receiver {
     path.copy(address.sun_path, sizeof(address.sun_path) - 1);
     ::unlink(path.c_str());
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    const timeval patience{10, 0};
+    const timeval patience{60, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   }
   // The next message; "" when none comes.
@@ -65,10 +65,11 @@ struct Feed : testing::Test {
     path = (folder / "log").string();
   }
   ~Feed() override { std::filesystem::remove_all(folder); }
-  std::unique_ptr<EventFeed> feed(std::size_t queue_bytes = 1 << 20) {
+  std::unique_ptr<EventFeed> feed(std::size_t queue_bytes = 1 << 20,
+                                  std::chrono::milliseconds patience = 50ms) {
     auto made = std::make_unique<EventFeed>(
         EventFeed::Options{
-            .socket = path, .enterprise = 32473, .queue_bytes = queue_bytes, .patience = 50ms},
+            .socket = path, .enterprise = 32473, .queue_bytes = queue_bytes, .patience = patience},
         [this](Trouble trouble, const EventFeed::Counts& counts) {
           const std::scoped_lock lock(mutex);
           told.emplace_back(trouble, counts.lost);
@@ -79,7 +80,7 @@ struct Feed : testing::Test {
   }
   bool wait_for(Trouble trouble) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, 10s, [&] {
+    return changed.wait_for(lock, 60s, [&] {
       return std::ranges::any_of(told, [&](const auto& one) { return one.first == trouble; });
     });
   }
@@ -93,7 +94,7 @@ struct Feed : testing::Test {
 
 TEST_F(Feed, SendsEachEventOnceAndInOrder) {
   Receiver receiver(path);
-  const auto feed = this->feed();
+  const auto feed = this->feed(1 << 20, 60s);
   feed->add(leaves(0, 3));
   feed->add(leaves(3, 100));
   for (std::uint64_t seq = 0; seq < 103; ++seq) ASSERT_EQ(receiver.next_seq(), seq);

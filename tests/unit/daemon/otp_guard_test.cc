@@ -1,4 +1,5 @@
 // Attempts over time: locks, caps, budgets, slots, and what an operator does about them.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -61,6 +62,29 @@ TEST(OtpLock, LastsItsTimeToTheMillisecond) {
   const std::string next = sealed_code(vault, kSubject);
   EXPECT_EQ(verify(vault, kSubject, wrong(next)), "verification_failed 2");
   EXPECT_EQ(verify(vault, kSubject, next), "verified");
+}
+
+TEST(OtpLock, TheEventOfTheTryThatSetsItSaysSo) {
+  TestVault vault;
+  const std::string code = sealed_code(vault, kSubject);
+  lock(vault, kSubject, wrong(code));
+  EXPECT_EQ(verify(vault, kSubject, code), "locked 900");
+  EXPECT_EQ(vault.count_in_log(R"("lock":"scope")"), 1U);
+  const std::vector<std::string> lines = vault.log();
+  const std::string& last_try = lines.at(lines.size() - 2);
+  EXPECT_THAT(last_try, testing::HasSubstr(R"("details":{"reason":"mismatch","lock":"scope"})"));
+  EXPECT_THAT(lines.back(), testing::HasSubstr(R"("outcome":"locked")"));
+  EXPECT_THAT(lines.back(), testing::HasSubstr(R"("customer":")"));
+}
+
+TEST(OtpCap, TheEventOfTheTryThatBlocksSaysSo) {
+  TestVault vault;
+  vault.set(settings_with(vault, [](core::Settings& s) { s.attempts.subject_cap = 2; }));
+  const std::string code = sealed_code(vault, kSubject);
+  EXPECT_EQ(verify(vault, kSubject, wrong(code)), "verification_failed 1");
+  EXPECT_EQ(vault.count_in_log(R"("lock":)"), 0U);
+  EXPECT_EQ(verify(vault, kSubject, wrong(code)), "verification_failed 0");
+  EXPECT_EQ(vault.count_in_log(R"("lock":"subject")"), 1U);
 }
 
 TEST(OtpLock, IsOfOneSubjectAndPurpose) {

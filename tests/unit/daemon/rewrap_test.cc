@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/unit/daemon/by_hand.h"
 #include "tests/unit/daemon/secret_calls.h"
 #include "vault/core/index_fingerprints.h"
 #include "vault/core/record.h"
@@ -289,6 +290,24 @@ TEST(Rewrap, AnOutageLeavesThePositionWhereItWas) {
   ASSERT_TRUE(slice);
   EXPECT_EQ(slice->rows(), 2U);
   EXPECT_EQ(vault.apply(*slice), 2U);
+}
+
+TEST(Rewrap, ARepeatNeverPutsBackWhatWasSealedUnderAnEarlierKey) {
+  RotatingVault vault;
+  const std::string token = vault.token(kCard, kCustomer);
+  ByHand repeat(vault, TestVault::kWeb, one(item(kCard, kCustomer, "2031-01")));
+  repeat.prepare();
+  EXPECT_FALSE(repeat.apply());  // the card is known: to be sealed anew
+  static_cast<void>(vault.tokenize(kCard, kCustomer, "2031-01"));
+  vault.rotate(KeyPurpose::kPanEnc);
+  repeat.prepare();  // finds its expiry there already, under version 1
+  static_cast<void>(vault.tokenize(kCard, kCustomer, "2029-09"));
+  EXPECT_EQ(vault.rows_under({KeyPurpose::kPanEnc, 1}), 0U);
+  ASSERT_FALSE(repeat.apply());
+  repeat.prepare();
+  EXPECT_TRUE(repeat.apply());
+  EXPECT_EQ(vault.rows_under({KeyPurpose::kPanEnc, 1}), 0U);
+  EXPECT_EQ(std::get<core::Revealed>(vault.reveal(token)).expiry, "2031-01");
 }
 
 TEST(Rewrap, WithoutAReservedBlockNothingIsEncrypted) {

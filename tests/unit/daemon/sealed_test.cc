@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "tests/unit/daemon/by_hand.h"
 #include "tests/unit/daemon/otp_calls.h"
 
 namespace cardvault::daemon {
@@ -184,6 +185,17 @@ TEST(SealedReveal, IsChargedToTheBudgetsAndSpendsNothingOverThem) {
   EXPECT_TRUE(sealed_or_code(reveal(vault, to_acquirer(token))).starts_with("jwe"));
 }
 
+TEST(SealedReveal, SpendsNoCodeWhileTheClockIsInDoubt) {
+  TestVault vault;
+  const std::string token = vault.token(kPan, kCustomer);
+  confirm(vault, groceries());
+  vault.clock.trust = false;
+  EXPECT_EQ(sealed_or_code(reveal(vault, to_acquirer(token))), "clock_suspect");
+  EXPECT_EQ(outcome_name(vault.reveal(token)), "ok");  // a reveal without a code goes on
+  vault.clock.trust = true;
+  EXPECT_TRUE(sealed_or_code(reveal(vault, to_acquirer(token))).starts_with("jwe"));
+}
+
 TEST(SealedReveal, ThatCannotBeSignedSpendsNothing) {
   TestVault vault;
   const std::string token = vault.token(kPan, kCustomer);
@@ -228,6 +240,55 @@ TEST(Canary, StopsTheWholeBatchAndSealedRevealsToo) {
   for (const auto& item : std::get<core::DetokenizeAnswer>(answer).items) {
     EXPECT_EQ(sealed_or_code(item), "client_frozen");
   }
+}
+
+// An operator's act on the client in the group of the reveal, as the admin socket does it.
+void change_in_the_same_group(TestVault& vault, ByHand& reveal,
+                              const std::function<void(core::Client&)>& change) {
+  std::promise<void> open;
+  auto& committer = vault.store->committer();
+  committer.submit(std::make_unique<Effect>(
+      [waits = open.get_future()](core::Transaction&, core::EventSink&) -> base::Result<void> {
+        waits.wait();
+        return {};
+      }));
+  core::Client changed;
+  committer.submit(std::make_unique<Effect>(
+      [&](core::Transaction& tx, core::EventSink&) -> base::Result<void> {
+        auto clients = tx.clients();
+        changed = *std::ranges::find(*clients, "processor", &core::Client::id);
+        change(changed);
+        return tx.put_client(changed);
+      },
+      [&](const base::Result<core::Receipt>&) { vault.clients.put(changed); }));
+  reveal.submit();
+  open.set_value();
+  EXPECT_TRUE(reveal.wait());
+}
+
+TEST(Canary, FreezesWhomAnOperatorChangesInTheSameGroup) {
+  TestVault vault;
+  const std::string canary = vault.token(kPan, kCustomer);
+  plant(vault, canary);
+  core::Detokenize request;
+  request.items.push_back({canary, "payment", false, "", {}});
+  ByHand reveal(vault, TestVault::kProcessor, std::move(request));
+  reveal.prepare();
+  change_in_the_same_group(vault, reveal, [](core::Client& client) { client.rate_per_s = 7; });
+  const auto client = vault.clients.by_id("processor");
+  EXPECT_TRUE(client->frozen);
+  EXPECT_EQ(client->rate_per_s, 7U);
+}
+
+TEST(Canary, FreezesInMemoryWhomTheDatabaseHasFrozen) {
+  TestVault vault;
+  const std::string canary = vault.token(kPan, kCustomer);
+  plant(vault, canary);
+  const core::Client before = *vault.clients.by_id("processor");
+  EXPECT_EQ(outcome_name(vault.reveal(canary)), "client_frozen");
+  vault.clients.put(before);
+  EXPECT_EQ(outcome_name(vault.reveal(canary)), "client_frozen");
+  EXPECT_TRUE(vault.clients.by_id("processor")->frozen);
 }
 
 TEST(Canary, IsSafeToMask) {

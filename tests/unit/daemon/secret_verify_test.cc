@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/unit/daemon/secret_calls.h"
+#include "vault/core/text_form.h"
 
 namespace cardvault::daemon {
 namespace {
@@ -75,6 +76,18 @@ TEST(SecretVerify, WhileLockedNothingIsComputed) {
   const auto before = vault.crypto.calls();
   EXPECT_EQ(vault.check(kPassword), "locked 900");
   EXPECT_EQ(vault.crypto.calls() - before, 1U);  // the fingerprint
+}
+
+TEST(SecretVerify, ALockedTryNamesTheCustomer) {
+  SecretVault vault;
+  vault.enroll();
+  for (int i = 0; i < 3; ++i) vault.check("wrong one");
+  EXPECT_EQ(vault.check(kPassword), "locked 900");
+  const std::vector<std::string> lines = vault.log();
+  EXPECT_THAT(lines.at(lines.size() - 2), HasSubstr(R"("lock":"scope")"));
+  EXPECT_THAT(lines.back(), HasSubstr(R"("outcome":"locked")"));
+  EXPECT_THAT(lines.back(),
+              HasSubstr(R"("customer":")" + core::to_hex(vault.customer()->id) + '"'));
 }
 
 TEST(SecretVerify, ALockEndsAndOutlivesARestart) {

@@ -231,6 +231,11 @@ core::Tokenize one(core::TokenizeItem i) {
   return request;
 }
 
+const core::CardView& view(const core::TokenizeOutcome& outcome) {
+  EXPECT_EQ(outcome_name(outcome), "ok");
+  return std::get<core::CardView>(outcome);
+}
+
 std::string test_pan(unsigned n) {
   std::string digits = "41111111" + std::to_string(1'000'000 + n % 1'000'000);
   for (char check = '0'; check <= '9'; ++check) {

@@ -86,6 +86,8 @@ std::string outcome_name(const Outcome& outcome) {
   const auto* failure = std::get_if<core::Failure>(&outcome);
   return failure == nullptr ? "ok" : std::string(base::code_name(failure->code));
 }
+// The card of an outcome that has to be ok.
+[[nodiscard]] const core::CardView& view(const core::TokenizeOutcome& outcome);
 // A valid number of the demo range 4111 1111: different for each n.
 [[nodiscard]] std::string test_pan(unsigned n);
 

@@ -8,17 +8,11 @@
 namespace cardvault::daemon {
 namespace {
 
-using core::CardView;
 using core::TokenizeAnswer;
 
 constexpr const char* kPan = "4111111111111111";
 constexpr const char* kOther = "5555555555554444";
 constexpr const char* kCustomer = "+77011234567";
-
-const CardView& view(const core::TokenizeOutcome& outcome) {
-  EXPECT_EQ(outcome_name(outcome), "ok");
-  return std::get<CardView>(outcome);
-}
 
 TEST(Tokenize, GivesTheSameTokenForTheSameCustomerAndCard) {
   TestVault vault;
@@ -38,106 +32,25 @@ TEST(Tokenize, GivesTwoCustomersUnrelatedTokens) {
   EXPECT_NE(vault.token(kPan, kCustomer), vault.token(kPan, "+77017654321"));
 }
 
-struct Refusal {
-  const char* name;
-  const char* pan;
-  const char* customer;
-  const char* expiry;
-  const char* code;
-};
-
-class TokenizeRefusal : public testing::TestWithParam<Refusal> {};
-
-TEST_P(TokenizeRefusal, NamesWhatIsWrong) {
+TEST(Tokenize, ABatchMayRenewManyCards) {
   TestVault vault;
-  const Refusal& r = GetParam();
-  EXPECT_EQ(outcome_name(vault.tokenize(r.pan, r.customer, r.expiry)), r.code);
-  EXPECT_EQ(vault.count_in_log(std::string("\"outcome\":\"") + r.code), 1U);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Table, TokenizeRefusal,
-    testing::Values(Refusal{"BadLuhn", "4111111111111112", kCustomer, "", "invalid_pan"},
-                    Refusal{"Letters", "4111x11111111111", kCustomer, "", "invalid_pan"},
-                    Refusal{"WrongLengthForBin", "4111111111116", kCustomer, "", "invalid_pan"},
-                    Refusal{"NoCustomer", kPan, "", "", "customer_required"},
-                    Refusal{"CustomerIsPan", kPan, kPan, "", "pan_in_field"},
-                    Refusal{"Expired", kPan, kCustomer, "2020-01", "card_expired"},
-                    Refusal{"BadExpiry", kPan, kCustomer, "2027-13", "invalid_expiry"},
-                    Refusal{"Foreign", "4000056655665556", kCustomer, "", "country_refused"},
-                    Refusal{"UnknownBin", "378282246310005", kCustomer, "", "bin_unknown"}),
-    [](const auto& param) { return param.param.name; });
-
-TEST(Tokenize, TakesACardWithoutCheckDigitWhereItsBinSaysSo) {
-  TestVault vault;
-  EXPECT_EQ(outcome_name(vault.tokenize("4000000000000001", kCustomer)), "ok");
-}
-
-TEST(Tokenize, RefusesACurrencyThatThePolicyDoesNotList) {
-  TestVault vault;
-  core::Settings settings;
-  settings.tokenize.currencies = {"KZT"};
-  vault.set(settings);
-  EXPECT_EQ(outcome_name(vault.tokenize("4000000000000001", kCustomer)), "currency_refused");
-  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer)), "ok");
-}
-
-TEST(Tokenize, RepeatWithAnotherExpiryRenewsTheCard) {
-  TestVault vault;
-  const std::string token = view(vault.tokenize(kPan, kCustomer, "2027-12")).token;
-  const auto renewed = vault.tokenize(kPan, kCustomer, "2031-01");
-  EXPECT_EQ(view(renewed).token, token);
-  EXPECT_EQ(view(renewed).expiry, "2031-01");
-  const auto shown = vault.reveal(token);
-  EXPECT_EQ(std::get<core::Revealed>(shown).expiry, "2031-01");
-  EXPECT_EQ(std::get<core::Revealed>(shown).pan.expose(), kPan);
-  EXPECT_EQ(view(vault.tokenize(kPan, kCustomer)).expiry, "2031-01");  // none given: kept
-}
-
-TEST(Tokenize, RepeatKeepsTheFirstFormat) {
-  TestVault vault;
-  const std::string token = vault.token(kPan, kCustomer);
-  core::TokenizeItem numeric = item(kPan, kCustomer);
-  numeric.format = core::TokenFormat::kNumeric;
-  const auto answer = vault.call(TestVault::kWeb, one(std::move(numeric)));
-  EXPECT_EQ(view(std::get<TokenizeAnswer>(answer).items.at(0)).token, token);
-}
-
-TEST(Tokenize, RepeatWithTtlNeverShortensALife) {
-  TestVault vault;
-  const auto with_ttl = [&](std::uint32_t ttl) {
-    core::TokenizeItem i = item(kPan, kCustomer);
-    i.ttl_s = ttl;
-    const auto answer = vault.call(TestVault::kWeb, one(std::move(i)));
-    return view(std::get<TokenizeAnswer>(answer).items.at(0)).expires_ms;
-  };
-  const std::int64_t now = vault.clock.now;
-  EXPECT_EQ(with_ttl(100), now + 100'000);
-  EXPECT_EQ(with_ttl(50), now + 100'000);
-  EXPECT_EQ(with_ttl(200), now + 200'000);
-  EXPECT_EQ(with_ttl(0), 0);
-  EXPECT_EQ(with_ttl(10), 0);
-}
-
-TEST(Tokenize, RepeatWithMetadataReplacesIt) {
-  TestVault vault;
-  const auto with = [&](core::Metadata metadata) {
-    core::TokenizeItem i = item(kPan, kCustomer);
-    i.metadata = std::move(metadata);
-    const auto answer = vault.call(TestVault::kWeb, one(std::move(i)));
-    return view(std::get<TokenizeAnswer>(answer).items.at(0)).metadata;
-  };
-  EXPECT_EQ(with({{"label", "red"}}), (core::Metadata{{"label", "red"}}));
-  EXPECT_EQ(with({}), (core::Metadata{{"label", "red"}}));
-  EXPECT_EQ(with({{"label", "blue"}}), (core::Metadata{{"label", "blue"}}));
-}
-
-TEST(Tokenize, RefusesACardNumberInMetadata) {
-  TestVault vault;
-  core::TokenizeItem i = item(kPan, kCustomer);
-  i.metadata = {{"note", "card 4111 1111 1111 1111"}};
-  const auto answer = vault.call(TestVault::kWeb, one(std::move(i)));
-  EXPECT_EQ(outcome_name(std::get<TokenizeAnswer>(answer).items.at(0)), "pan_in_field");
+  core::Tokenize batch;
+  batch.batch = true;
+  std::vector<std::string> tokens;
+  for (unsigned n = 1; n <= 8; ++n) {
+    tokens.push_back(view(vault.tokenize(test_pan(n), kCustomer, "2027-12")).token);
+    batch.items.push_back(item(test_pan(n), kCustomer, "2031-01"));
+  }
+  batch.items.push_back(item(test_pan(1), kCustomer, "2029-09"));  // the first of equals decides
+  const core::Answer answer = vault.call(TestVault::kWeb, std::move(batch));
+  const auto& outcomes = std::get<TokenizeAnswer>(answer).items;
+  for (const auto& outcome : outcomes) {
+    EXPECT_TRUE(view(outcome).duplicate);
+    EXPECT_EQ(view(outcome).expiry, "2031-01");
+  }
+  for (const std::string& token : tokens) {
+    EXPECT_EQ(std::get<core::Revealed>(vault.reveal(token)).expiry, "2031-01");
+  }
 }
 
 TEST(Tokenize, ATtlThatEndedMakesRoomForANewToken) {
@@ -151,6 +64,32 @@ TEST(Tokenize, ATtlThatEndedMakesRoomForANewToken) {
   const auto again = vault.tokenize(kPan, kCustomer);
   EXPECT_FALSE(view(again).duplicate);
   EXPECT_NE(view(again).token, token);
+}
+
+TEST(Tokenize, ACardWhoseLifeEndedGoesWithItsEventAndDoesNotCount) {
+  TestVault vault;
+  core::Settings settings;
+  settings.rate_per_s = 0;
+  settings.cards_per_customer = 1;
+  vault.set(settings);
+  core::TokenizeItem i = item(kPan, kCustomer);
+  i.ttl_s = 60;
+  const auto answer = vault.call(TestVault::kWeb, one(std::move(i)));
+  const std::string token = view(std::get<TokenizeAnswer>(answer).items.at(0)).token;
+  EXPECT_EQ(outcome_name(vault.tokenize(kOther, kCustomer)), "card_limit_reached");
+  vault.clock.now += 61'000;
+  EXPECT_EQ(outcome_name(vault.tokenize(kOther, kCustomer)), "ok");
+  EXPECT_EQ(vault.count_in_log("\"op\":\"token.expire\""), 0U);
+  settings.cards_per_customer = 2;
+  vault.set(settings);
+  EXPECT_EQ(outcome_name(vault.tokenize(kPan, kCustomer)), "ok");
+  std::size_t expired = 0;
+  for (const std::string& line : vault.log()) {
+    if (line.find("\"op\":\"token.expire\"") == std::string::npos) continue;
+    ++expired;
+    EXPECT_NE(line.find(token), std::string::npos);
+  }
+  EXPECT_EQ(expired, 1U);
 }
 
 TEST(Tokenize, WithoutCustomerNothingIsDeduplicated) {
@@ -263,6 +202,32 @@ TEST(Tokenize, AKnownCardCostsWhatAnUnknownOneDoesOverTheBudget) {
             cost(vault, {test_pan(2), test_pan(4), test_pan(3)}, "pan_budget_exhausted"));
 }
 
+// Calls of the HSM for a batch whose last card finds the budget used up by those before it.
+std::uint64_t cost_after(std::initializer_list<unsigned> before, unsigned last) {
+  TestVault vault;
+  vault.set(day_budget(3));
+  vault.token(test_pan(1), kCustomer);
+  vault.token(test_pan(2), kCustomer);
+  core::Tokenize request;
+  request.batch = true;
+  for (const unsigned n : before) request.items.push_back(item(test_pan(n), kCustomer, "2031-01"));
+  request.items.push_back(item(test_pan(last), kCustomer, "2031-01"));
+  const std::uint64_t calls = vault.crypto.calls();
+  const core::Answer answer = vault.call(TestVault::kWeb, std::move(request));
+  const auto& outcomes = std::get<TokenizeAnswer>(answer).items;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    EXPECT_EQ(view(outcomes[i]).expiry, "2031-01");
+  }
+  EXPECT_EQ(outcome_name(outcomes.back()), "pan_budget_exhausted");
+  return vault.crypto.calls() - calls;
+}
+
+TEST(Tokenize, AKnownCardCostsWhatAnUnknownOneDoesInTheBatchThatUsesTheBudgetUp) {
+  EXPECT_EQ(cost_after({3}, 1), cost_after({3}, 4));
+  // Also when the batch is prepared again, for a card that is within the budget.
+  EXPECT_EQ(cost_after({2, 3}, 1), cost_after({2, 3}, 4));
+}
+
 TEST(Tokenize, AKnownCardCostsWhatAnUnknownOneDoesOfAFrozenCustomer) {
   TestVault vault;
   vault.token(test_pan(1), kCustomer);
@@ -296,6 +261,7 @@ TEST(Tokenize, BatchAnswersEachItemInOrder) {
   EXPECT_TRUE(view(answer.items[3]).duplicate);
   EXPECT_EQ(view(answer.items[3]).token, view(answer.items[0]).token);
   EXPECT_EQ(vault.count_in_log("\"op\":\"tokenize\""), 4U);
+  EXPECT_EQ(vault.count_in_log(R"("details":{"duplicate":"true"})"), 1U);
 }
 
 TEST(Tokenize, IdempotencyKeyReplaysTheFirstAnswer) {
@@ -314,6 +280,31 @@ TEST(Tokenize, IdempotencyKeyReplaysTheFirstAnswer) {
   EXPECT_EQ(outcome_name(with_key(kOther)), "idempotency_mismatch");
   vault.clock.now += 86'400'001;
   EXPECT_EQ(outcome_name(with_key(kOther)), "ok");
+}
+
+TEST(Tokenize, ABatchThatMetAFailureIsKeptWhereARepeatWouldStoreCardsTwice) {
+  TestVault vault;
+  const auto batch = [&](std::uint8_t pin, const char* customer, const char* key,
+                         std::initializer_list<const char*> pans) {
+    core::Tokenize request;
+    request.batch = true;
+    request.idempotency_key = key;
+    for (const char* pan : pans) request.items.push_back(item(pan, customer));
+    return std::get<TokenizeAnswer>(vault.call(pin, std::move(request))).items;
+  };
+  const auto second_fails = [&](std::uint8_t pin, const char* one, const char* customer) {
+    const std::uint64_t before = vault.crypto.calls();
+    batch(pin, one, "measured", {kPan});
+    vault.crypto.fail_next({base::Code::kHsmUnavailable, "test", 0}, 1,
+                           static_cast<int>(vault.crypto.calls() - before));
+    const auto first = batch(pin, customer, "repeated", {kPan, kOther});
+    EXPECT_EQ(outcome_name(first[1]), "hsm_unavailable");
+    const auto again = batch(pin, customer, "repeated", {kPan, kOther});
+    EXPECT_EQ(view(again[0]).token, view(first[0]).token);
+    return outcome_name(again[1]);
+  };
+  EXPECT_EQ(second_fails(TestVault::kAnonymous, "", ""), "hsm_unavailable");
+  EXPECT_EQ(second_fails(TestVault::kWeb, "+77010000001", kCustomer), "ok");
 }
 
 TEST(Tokenize, IdempotencyKeyInUseIsRefused) {

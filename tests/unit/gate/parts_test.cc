@@ -189,6 +189,8 @@ TEST_F(ConfigFile, ProblemsNameKeyAndLine) {
   EXPECT_THAT(problem(good + "[limits]\nmax_connections = 0\n"),
               HasSubstr(":8: [limits] max_connections must be a number from 1"));
   EXPECT_THAT(problem(good + "[limits]\nmax_body_bytes = 2000000\n"), HasSubstr("to 1048576"));
+  EXPECT_THAT(problem(good + "[limits]\nmax_buffered_bytes = 1048576\n"),
+              HasSubstr("from 4194304"));
   EXPECT_THAT(problem(good + "[other]\n"), HasSubstr("unknown key `other`"));
   EXPECT_THAT(problem("[gate]\nname = 1\n"), HasSubstr(":2: [gate] name must be a text"));
   EXPECT_THAT(problem("[gate]\nname = \"x\"\n"), HasSubstr("lacks the key `certificate`"));

@@ -48,7 +48,7 @@ TEST(Problem, EveryCodeHasOne) {
   std::set<std::string_view> titles;
   for (int i = 0; i <= static_cast<int>(base::kLastCode); ++i) {
     const auto code = static_cast<Code>(i);
-    const Problem& problem = problem_of(code);
+    const Problem problem = problem_of(code);
     EXPECT_GE(problem.status, 400U) << base::code_name(code);
     EXPECT_LT(problem.status, 600U) << base::code_name(code);
     EXPECT_FALSE(problem.detail.empty()) << base::code_name(code);
@@ -168,6 +168,14 @@ TEST(Reply, SaysHowManyAttemptsAreLeft) {
   EXPECT_THAT(locked, StartsWith("HTTP/1.1 423 Locked\r\n"));
   EXPECT_THAT(locked, HasSubstr("Retry-After: 900\r\n"));
   EXPECT_THAT(locked, Not(HasSubstr("attempts_left")));
+}
+
+TEST(Reply, SaysWhichItemOfABatchIsToBlame) {
+  const auto problem = boost::json::parse(
+      body(make_reply(core::Failure{.code = Code::kInvalidField, .item = 0}, {})));
+  EXPECT_EQ(problem.at("status").as_int64(), 400);
+  EXPECT_EQ(problem.at("item").as_int64(), 0);
+  EXPECT_THAT(text(make_reply(core::Failure{Code::kInvalidField}, {})), Not(HasSubstr("item\"")));
 }
 
 TEST(Reply, WritesListsAndCallers) {

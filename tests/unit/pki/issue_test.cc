@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+
 #include "tests/fakes/fake_crypto.h"
 
 namespace cardvault::pki {
@@ -113,6 +115,29 @@ TEST_F(Issue, AKeyThatDoesNotAnswerIsPassedOn) {
   const auto list = make_revocation_list(ca_, ca_der_, {1, kNow, kNow + kDay, {}});
   ASSERT_FALSE(list);
   EXPECT_EQ(list.error().code, base::Code::kHsmUnavailable);
+}
+
+TEST(DrawSerial, TakesNoneThatReadsAsACardNumber) {
+  Serial good, bad;
+  good.fill(0xab);
+  bad = good;
+  std::fill_n(bad.begin(), 8, 0x11);
+  bad[0] = 0xc1;  // 4111 1111 1111 1111, once it is positive and of one length
+  std::vector<Serial> drawn = {good, bad};
+  const auto serial = draw_serial([&](std::span<std::uint8_t> out) -> base::Result<void> {
+    std::ranges::copy(drawn.back(), out.begin());
+    drawn.pop_back();
+    return {};
+  });
+  good[0] = 0x6b;
+  EXPECT_EQ(*serial, good);
+}
+
+TEST(DrawSerial, PassesOnThatThereIsNoRandomness) {
+  const auto serial = draw_serial([](std::span<std::uint8_t>) -> base::Result<void> {
+    return base::fail(base::Code::kHsmUnavailable, "away");
+  });
+  EXPECT_EQ(serial.error().code, base::Code::kHsmUnavailable);
 }
 
 TEST_F(Issue, NamesOfOtherFormsAreRefused) {

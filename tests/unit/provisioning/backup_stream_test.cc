@@ -74,8 +74,8 @@ TEST(BackupHeader, ReadsWhatItWrote) {
 }
 
 TEST(BackupHeader, RefusesWhatCouldBeWrittenElsewhere) {
-  for (const char* name :
-       {"../vault.db", "/etc/passwd", "a/b/c", ".hidden", "a/.b", "", "a b", "a/"}) {
+  for (const char* name : {"../vault.db", "/etc/passwd", "a/b/c", ".hidden", "a/.b", "", "a b",
+                           "a/", "-.../b", "a/-b"}) {
     EXPECT_FALSE(valid_part_name(name)) << name;
     BackupHeader bad = header();
     bad.members[0].name = name;

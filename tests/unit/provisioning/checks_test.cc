@@ -68,6 +68,35 @@ TEST_F(Checks, FindATokenThatTheDaemonMayWrite) {
   EXPECT_THAT(worst(check()), HasSubstr("destroy the keys"));
 }
 
+TEST_F(Checks, FindATokenFolderThatTheDaemonMayWrite) {
+  ::chmod((dir + "/token").c_str(), 0770);
+  EXPECT_THAT(worst(check()), HasSubstr("chmod go-w " + dir + "/token"));
+}
+
+TEST_F(Checks, FindFoldersThatOthersMayPutFilesInto) {
+  config.audit_dir = dir + "/audit";
+  config.custody_dir = dir + "/custody";
+  config.admin_socket = dir + "/run/admin.sock";
+  create_folder(dir + "/run", 0755, {});
+  create_folder(dir + "/audit", 0750, {});
+  create_folder(dir + "/custody", 0755, {});
+  create_file(dir + "/custody/custodians", "", 0644, {});
+  EXPECT_EQ(worst(check()), "");
+  for (const char* folder : {"/run", "/audit", "/custody"}) {
+    ::chmod((dir + folder).c_str(), 0777);
+    EXPECT_THAT(worst(check()), HasSubstr("chmod 0755 " + dir + folder));
+    ::chmod((dir + folder).c_str(), 0755);
+  }
+}
+
+TEST_F(Checks, FindAMissingRegisterOfCustodians) {
+  config.custody_dir = dir + "/custody";
+  EXPECT_EQ(worst(check()), "") << "no ceremony was held";
+  create_folder(dir + "/custody", 0755, {});
+  EXPECT_THAT(worst(check()),
+              HasSubstr("/custody/custodians, the custodians' register, is missing"));
+}
+
 TEST_F(Checks, FindAMissingTokenFolder) {
   fs::remove_all(dir + "/token");
   EXPECT_THAT(worst(check()), HasSubstr("No such file"));

@@ -98,11 +98,49 @@ TEST_F(CommandLine, EndsWithTwoOnAnUnknownCommandAndAsksNothing) {
   EXPECT_TRUE(requests.empty());
 }
 
+TEST_F(CommandLine, WritesDownOnlyWhatCustodiansAreAskedAbout) {
+  EXPECT_EQ(run({"action", "new", "key.destory", "--vault", "0123456789abcdef", "--out", "x"}), 2);
+  EXPECT_THAT(err.str(), HasSubstr("'key.destory'"));
+  EXPECT_EQ(run({"action", "new", "--help"}), 0);
+  for (const char* verb : {"backup.restore", "gate.approve", "key.destroy"}) {
+    EXPECT_THAT(out.str(), HasSubstr(verb));
+  }
+}
+
+TEST_F(CommandLine, HelpSaysWhatItIsAbout) {
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_THAT(out.str(), HasSubstr("knows you by)"));
+  EXPECT_EQ(run({"key", "rotate", "--help"}), 0);
+  EXPECT_THAT(out.str(), HasSubstr("client-ca"));
+  out.str("");
+  EXPECT_EQ(run({"audit", "evidence", "--help"}), 0);
+  EXPECT_THAT(out.str(), HasSubstr("the archive, as evidence.tar"));
+}
+
 TEST_F(CommandLine, RefusesAWholeNumberInArguments) {
   EXPECT_EQ(run({"bin", "lookup", "4111111111111111"}), 2);
   EXPECT_TRUE(requests.empty());
   EXPECT_THAT(err.str(), HasSubstr("--stdin"));
   EXPECT_THAT(err.str(), testing::Not(HasSubstr("4111111111111111")));
+}
+
+TEST_F(CommandLine, RefusesACardNumberWhereverTheLogIsAskedAbout) {
+  const char* const kPan = "4111111111111111";
+  const std::vector<std::vector<const char*>> kCases = {
+      {"audit", "find", "--token", kPan},
+      {"audit", "find", "--token=4111111111111111"},
+      {"audit", "find", "--client", "4111 1111-1111 1111"},
+      {"audit", "find", kPan},
+      {"audit", "prove", "/srv/vault-log", kPan},
+      {"audit", "month", "/srv/vault-log", kPan},
+      {"audit", kPan}};
+  for (const auto& words : kCases) {
+    err.str("");
+    EXPECT_EQ(run(words), 2);
+    EXPECT_THAT(err.str(), HasSubstr("--pan-stdin"));
+    EXPECT_THAT(err.str() + out.str(), testing::Not(HasSubstr("1111")));
+  }
+  EXPECT_TRUE(requests.empty());
 }
 
 TEST_F(CommandLine, SendsOnlyLeadingDigitsOfANumberFromStdin) {

@@ -32,7 +32,7 @@ TEST(ConfigFile, SaysWhereAFileIsBroken) {
     FAIL() << "a broken file was read";
   } catch (const ToolError& problem) {
     EXPECT_EQ(problem.code(), ExitCode::kLocal);
-    EXPECT_THAT(problem.what(), testing::HasSubstr("line 2"));
+    EXPECT_THAT(problem.what(), testing::HasSubstr("broken.toml:2: "));
   }
   std::remove(path.c_str());
 }

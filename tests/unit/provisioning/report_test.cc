@@ -48,11 +48,12 @@ TEST(ReportPage, ShowsHostileTextAsText) {
   of.vault = VaultState{kBegin, {{evil, evil, evil, 1, 2}}, {{evil, evil, evil, evil, 1, 2, 3}}};
   ReportTally tally(of.from_ms, of.to_ms);
   for (const char* name : {"tokenize", "detokenize", "key.make", "client.add", "alarm",
-                           "audit.find", "ceremony.begin", evil.c_str()}) {
+                           "hsm.serves", "audit.find", "ceremony.begin", evil.c_str()}) {
     for (const char* outcome : {"ok", "locked", evil.c_str()}) {
       core::Event one = event(name, outcome);
       one.resource = one.fingerprint = one.customer = one.source = one.purpose = evil;
-      one.details = {{"kind", evil}, {"kcv", evil}, {"permissions", evil}, {evil, evil}};
+      one.details = {{"kind", evil}, {"serial", evil},      {"device", evil},
+                     {"kcv", evil},  {"permissions", evil}, {evil, evil}};
       for (const std::string& actor : {"client:" + evil, "operator:" + evil, evil}) {
         one.actor = actor;
         tally.add(1, one);
@@ -111,6 +112,32 @@ TEST(ReportTally, KnowsKeysAndClientsFromBeforeThePeriod) {
   EXPECT_EQ(tally.clients.at("web").state, "frozen");
 }
 
+TEST(ReportTally, KnowsWhichHsmsServed) {
+  ReportTally tally(kBegin, kBegin + kDayMs);
+  core::Event serves = event("hsm.serves");
+  serves.time_ms = kBegin - 100 * kDayMs;
+  serves.details = {{"manufacturer", "Maker"},
+                    {"model", "M1"},
+                    {"serial", "77"},
+                    {"firmware", "1.0"},
+                    {"device", "hardware"}};
+  EXPECT_TRUE(ReportTally::about_lives(R"({"seq":1,"op":"hsm.serves"})"));
+  tally.add(0, serves);
+  serves.time_ms = kBegin + 1;
+  serves.details[3].second = "1.1";
+  tally.add(1, serves);
+  serves.details[2].second = "78";
+  serves.details[4].second = "software";
+  tally.add(2, serves);
+  ASSERT_EQ(tally.hsms.size(), 2U);
+  EXPECT_EQ(tally.hsms.at("77").firmware, "1.1");
+  EXPECT_EQ(tally.hsms.at("77").first_ms, kBegin - 100 * kDayMs);
+  EXPECT_EQ(tally.hsms.at("77").last_ms, kBegin + 1);
+  const std::string page = report_page(Language::kEnglish, facts(), tally);
+  EXPECT_NE(page.find("not a secure cryptographic device"), std::string::npos);
+  EXPECT_NE(page.find("Maker M1"), std::string::npos);
+}
+
 TEST(ReportTally, PeaksAreOfOneHourAndDay) {
   ReportTally tally(kBegin, kBegin + 3 * kDayMs);
   const auto reveal = [&](std::int64_t at_ms, const char* outcome = "ok") {
@@ -125,6 +152,42 @@ TEST(ReportTally, PeaksAreOfOneHourAndDay) {
   EXPECT_EQ(web.hour.most, 3U);
   EXPECT_EQ(web.day.most, 5U);
   EXPECT_EQ(web.over_budget, 1U);
+}
+
+TEST(ReportTally, ACardThatWasThereBeforeIsNotStoredAgain) {
+  ReportTally tally(kBegin, kBegin + 30 * kDayMs);
+  for (const char* duplicate : {"false", "true", "true"}) {
+    core::Event one = event("tokenize");
+    one.details = {{"duplicate", duplicate}};
+    tally.add(0, one);
+  }
+  EXPECT_EQ(tally.total(Kind::kStored), 1U);
+  EXPECT_EQ(tally.total(Kind::kRepeated), 2U);
+  EXPECT_EQ(tally.done.all().at("tokenize").times, 3U);
+  const std::string page = report_page(Language::kEnglish, facts(), tally);
+  EXPECT_NE(page.find("<b>1</b><span>Cards stored</span>"), std::string::npos);
+}
+
+TEST(ReportTally, ALockoutIsTheTryThatSetIt) {
+  ReportTally tally(kBegin, kBegin + 30 * kDayMs);
+  const auto add = [&](const char* operation, const char* outcome, const char* lock = nullptr) {
+    core::Event one = event(operation, outcome);
+    if (lock != nullptr) one.details = {{"lock", lock}};
+    tally.add(0, one);
+  };
+  add("otp.verify", "verification_failed");
+  add("otp.verify", "verification_failed", "scope");
+  for (int i = 0; i < 3; ++i) add("otp.verify", "locked");
+  add("secret.verify", "verification_failed", "subject");
+  add("secret.verify", "subject_blocked");
+  add("otp.verify", "failure_budget_exhausted");
+  EXPECT_EQ(tally.lockouts.total(), 2U);
+  EXPECT_EQ(tally.lockouts.all().at("otp.verify lock=scope").times, 1U);
+  EXPECT_EQ(tally.lockouts.all().at("secret.verify lock=subject").times, 1U);
+  EXPECT_EQ(tally.reasons.all().at("locked").times, 3U);
+  EXPECT_EQ(tally.reasons.all().at("subject_blocked").times, 1U);
+  const std::string page = report_page(Language::kEnglish, facts(), tally);
+  EXPECT_NE(page.find("<b>2</b><span>Lockouts</span>"), std::string::npos);
 }
 
 TEST(ReportText, NumbersAndDatesAreOfTheLanguage) {
@@ -146,6 +209,23 @@ TEST(ReportText, EverythingIsSaidInEachLanguage) {
       EXPECT_FALSE(say(language, static_cast<Say>(i)).empty());
     }
   }
+}
+
+TEST(EventPrinter, EachColumnOfTheTableHasItsHeading) {
+  std::ostringstream out;
+  EventPrinter printer(out, EventFormat::kTable);
+  core::Event one = event("tokenize");
+  one.details = {{"duplicate", "true"}};
+  printer.print(7, "", one);
+  one.customer = std::string(32, 'c');
+  printer.print(8, "", one);
+  std::istringstream lines(out.str());
+  std::string head, without, with;
+  ASSERT_TRUE(std::getline(lines, head) && std::getline(lines, without) &&
+              std::getline(lines, with));
+  EXPECT_EQ(without.find("duplicate=true"), head.find("DETAILS"));
+  EXPECT_EQ(with.find("duplicate=true"), head.find("DETAILS"));
+  EXPECT_EQ(with.find(one.customer), head.find("CUSTOMER"));
 }
 
 TEST(EventPrinter, CsvQuotesAndHoldsNoFormula) {

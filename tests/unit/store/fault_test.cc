@@ -18,7 +18,7 @@ class StoreFault : public StoreTest {
     StoreOptions options;
     options.vfs = faulty_vfs();
     options.probe_interval = std::chrono::milliseconds(20);
-    options.on_recovered = [this] { ++recoveries_; };
+    options.on_recovered = [this] { return ++recoveries_ > unread_; };
     open(options);
   }
   void TearDown() override {
@@ -34,7 +34,7 @@ class StoreFault : public StoreTest {
     return stored;
   }
   void wait_until_recovered() {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!store_->committer().state()) {
       ASSERT_LT(std::chrono::steady_clock::now(), deadline);
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -54,6 +54,7 @@ class StoreFault : public StoreTest {
 
   std::vector<std::pair<std::uint64_t, std::uint64_t>> acknowledged_;
   std::atomic<int> recoveries_ = 0;
+  int unread_ = 0;  // so many first recoveries can't read what memory holds again
 };
 
 TEST_F(StoreFault, FullDiskRefusesAndRecoversWithoutRestart) {
@@ -73,6 +74,22 @@ TEST_F(StoreFault, FullDiskRefusesAndRecoversWithoutRestart) {
   EXPECT_TRUE(store_card(3));
   EXPECT_TRUE(record(*store_, "reveal").get());
   EXPECT_FALSE(reader_->card(card_row(2, 0).id).value().has_value());
+  expect_nothing_lost();
+}
+
+TEST_F(StoreFault, RefusesUntilWhatMemoryHoldsIsReadAgain) {
+  unread_ = 3;
+  ASSERT_TRUE(store_card(1));
+  faults().write_error = SQLITE_FULL;
+  EXPECT_FALSE(store_card(2));
+  faults().heal();
+  wait_until_recovered();
+  EXPECT_EQ(recoveries_, 4);
+  EXPECT_TRUE(store_card(3));
+  // Said once for each file, not at each try.
+  std::size_t said = 0;
+  for (const auto& line : log()) said += line.json.find("store.recovered") != std::string::npos;
+  EXPECT_EQ(said, 2U);
   expect_nothing_lost();
 }
 
@@ -137,7 +154,11 @@ TEST_F(StoreFault, RandomFaultsUnderParallelLoadLoseNothing) {
     });
   }
   std::mt19937 random(20261122);
-  for (int round = 0; round < 20; ++round) {
+  const auto stored = [&] {
+    const std::lock_guard lock(mutex);
+    return acknowledged_.size();
+  };
+  for (int round = 0; round < 20 || (stored() <= 20 && round < 1000); ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
     (random() % 2 == 0 ? faults().write_error : faults().sync_error) = SQLITE_IOERR;
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 30));
@@ -179,7 +200,7 @@ TEST(StoreFullDisk, FillsUpRefusesAndRecovers) {
     EXPECT_EQ(last.error().code, base::Code::kStorageFull);
     EXPECT_GT(stored.size(), 5U);
     std::filesystem::remove(dir.path() / "ballast");
-    for (int i = 0; i < 500 && !store->committer().state(); ++i) {
+    for (int i = 0; i < 6000 && !store->committer().state(); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     EXPECT_TRUE(store->committer().state());

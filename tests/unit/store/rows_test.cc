@@ -39,6 +39,8 @@ TEST_F(StoreRows, CardComesBackAsItWent) {
   EXPECT_EQ(reader_->numeric(card.number).value(), card.id);
   EXPECT_EQ(reader_->card_of(card.customer, card.fp).value(), card.id);
   EXPECT_EQ(reader_->count_cards(card.customer).value(), 1U);
+  EXPECT_EQ(reader_->count_ended_cards(card.customer, 98).value(), 0U);
+  EXPECT_EQ(reader_->count_ended_cards(card.customer, 99).value(), 1U);
 }
 
 TEST_F(StoreRows, AbsentRowsAreNotErrors) {
