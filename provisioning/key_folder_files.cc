@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "provisioning/exit_code.h"
@@ -73,6 +74,20 @@ Access access_of(const std::string& path) {
   return {status.st_mode & 07777U, {status.st_uid, status.st_gid}};
 }
 
+// What somebody put beside them may be closed to the daemon; this one it reads before it logs in.
+constexpr auto kReadByAll = {"token.object", "sqlite3.db"};  // SoftHSM's backends: file, db
+
+Access access_of_files(const std::string& folder) {
+  std::optional<Access> first;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file() || entry.is_symlink()) continue;
+    const auto name = entry.path().filename();
+    if (std::ranges::find(kReadByAll, name) != kReadByAll.end()) return access_of(entry.path());
+    if (!first) first = access_of(entry.path());
+  }
+  return first.value_or(Access{0400, access_of(folder).owner});
+}
+
 }  // namespace
 
 void copy_folder(const std::string& from, const std::string& to) {
@@ -90,12 +105,7 @@ void copy_folder(const std::string& from, const std::string& to) {
 
 void give_access_of(const std::string& like, const std::string& to) {
   const Access folder = access_of(like);
-  Access file{0400, folder.owner};
-  for (const auto& entry : fs::recursive_directory_iterator(like)) {
-    if (!entry.is_regular_file() || entry.is_symlink()) continue;
-    file = access_of(entry.path());
-    break;
-  }
+  const Access file = access_of_files(like);
   // A change of owner that changes nothing needs no right.
   const Owner kept;
   const bool own = folder.owner.uid == static_cast<std::int64_t>(::geteuid()) && ::geteuid() != 0;

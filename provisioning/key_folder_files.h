@@ -11,8 +11,8 @@ namespace cardvault::provisioning {
 // Copies folders and regular files; the copies are this account's, 0700 and 0600. `to` must not
 // exist.
 void copy_folder(const std::string& from, const std::string& to);
-// Gives every folder below `to` owner and mode of the folder `like`, and every file those of the
-// first file found in it.
+// Gives every folder below `to` owner and mode of the folder `like`, and every file those of
+// `like`'s token.object (or database), which every reader of the token reads.
 void give_access_of(const std::string& like, const std::string& to);
 // Every file, then every folder.
 void sync_folder(const std::string& path);

@@ -110,9 +110,10 @@ class LostLogKey(unittest.TestCase):
             return tool("--read-object", "--type", "pubkey", "--label", label)
 
     def plant(self, label):
-        """A key of somebody who has the PIN."""
+        """A key of somebody who has the PIN, as the daemon reads the others."""
         live = self.vault.path("token")
-        owner = os.stat(live)
+        like, = (os.stat(os.path.join(where, "token.object"))
+                 for where, _, names in os.walk(live) if "token.object" in names)
         with self.token_copy() as (folder, tool):
             tool("--keypairgen", "--key-type", "EC:prime256v1", "--label", label)
             for where, _, names in os.walk(folder):
@@ -120,7 +121,8 @@ class LostLogKey(unittest.TestCase):
                     path = os.path.join(live, os.path.relpath(os.path.join(where, name), folder))
                     if not os.path.exists(path):
                         shutil.copy(os.path.join(where, name), path)
-                        os.chown(path, owner.st_uid, owner.st_gid)
+                        os.chown(path, like.st_uid, like.st_gid)
+                        os.chmod(path, like.st_mode & 0o7777)
 
     def restart_lost(self):
         self.vault.kill_daemon()

@@ -22,6 +22,8 @@ import sys
 import tempfile
 import threading
 import time
+import unittest
+import weakref
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "recipient"))
@@ -64,7 +66,10 @@ class Vault:
     """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`, or a
     function that makes them from the vault's folder."""
 
+    all = weakref.WeakSet()
+
     def __init__(self, settings=(), options=()):
+        Vault.all.add(self)
         self.dir = tempfile.mkdtemp(prefix="cardvault-test-", dir=os.environ.get("CARDVAULT_TMP"))
         os.chmod(self.dir, 0o711)  # the processes drop to their own users, who must get through
         self.settings = list(settings)
@@ -361,6 +366,35 @@ def default_gate(client):
     return client if client in GATES else "web"
 
 
+class ResultWithLogs(unittest.TextTestResult):
+    """Of the first test that fails, also what the vaults' logs end with then."""
+
+    logs = None
+
+    def _failed(self):
+        if self.logs is None:
+            self.logs = [f"{vault.path('log')} ended then:\n{vault.log_tail(60)}" for vault in Vault.all]
+
+    def addFailure(self, test, err):
+        self._failed()
+        super().addFailure(test, err)
+
+    def addError(self, test, err):
+        self._failed()
+        super().addError(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self._failed()
+        super().addSubTest(test, subtest, err)
+
+    def printErrors(self):
+        super().printErrors()
+        for log in self.logs or ():
+            self.stream.writeln(log)
+
+
+unittest.TextTestRunner.resultclass = ResultWithLogs
 _shared = None
 
 

@@ -74,6 +74,21 @@ TEST_F(TokenExchangeTest, TheCopyGetsTheModesOfTheLiveToken) {
   EXPECT_EQ(fs::status(token()).permissions(), fs::perms(0700));
 }
 
+// A key that an administrator adds by hand is the account's that did it.
+TEST_F(TokenExchangeTest, TheCopyIsReadByWhoReadsTheTokenWhateverLiesBesideIt) {
+  for (int i = 0; i < 20; ++i) {  // one of them comes first, in whatever order the folder is read
+    write(token() / "one" / ("by-hand-" + std::to_string(i)), "");
+    fs::permissions(token() / "one" / ("by-hand-" + std::to_string(i)), fs::perms(0600));
+  }
+  write(token() / "one" / "token.object", "");
+  fs::permissions(token() / "one" / "token.object", fs::perms(0440));
+  TokenExchange exchange(token());
+  make(exchange);
+  for (const char* name : {"token.object", "key.object", "second.object", "by-hand-7"}) {
+    EXPECT_EQ(fs::status(token() / "one" / name).permissions(), fs::perms(0440)) << name;
+  }
+}
+
 TEST_F(TokenExchangeTest, TakenBackItIsAsItWas) {
   TokenExchange exchange(token());
   make(exchange);
