@@ -138,7 +138,7 @@ class LostLogKey(unittest.TestCase):
     @contextlib.contextmanager
     def states_seen(self):
         """What readyz calls the vault meanwhile, asked without a pause."""
-        seen, over = set(), threading.Event()
+        seen, over = {self.ready().json().get("state")}, threading.Event()
 
         def look():
             while not over.is_set():
@@ -151,6 +151,7 @@ class LostLogKey(unittest.TestCase):
         finally:
             over.set()
             watch.join()
+            seen.add(self.ready().json().get("state"))
 
     def ask(self, *command):
         before = set(os.listdir("."))
