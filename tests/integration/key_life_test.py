@@ -120,7 +120,9 @@ class KeyLife(unittest.TestCase):
         self.vault.tool("key", "rewrap", "pan-enc", "--no-wait")
         time.sleep(1)
         self.vault.kill_and_wait()
-        resumed = lambda: [e["resource"] for e in self.vault.events(2000) if e["op"] == "key.rewrap.resume"]  # noqa: E731
+        def resumed():
+            return [e["resource"] for e in self.vault.events(2000) if e["op"] == "key.rewrap.resume"]
+
         self.wait(resumed)
         self.assertEqual(resumed(), ["pan-enc"], "it was in the middle")
         with traffic.Traffic(self.vault, ledger, allowed=()) as load:
