@@ -5,6 +5,7 @@ own high-water mark, which an operator then confirms."""
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -184,12 +185,14 @@ class Years(unittest.TestCase):
         return struct.unpack_from("<Q", value)[0]
 
     def closed_size(self, month):
-        """As month() names it: the files that are complete at this size may be moved away."""
+        """As month() names it: the files that are complete at this size may be moved away. None before that, also
+        while its manifest is there and still empty."""
         try:
             with open(os.path.join(self.audit, "segment", month, "manifest"), encoding="ascii") as file:
-                return int(next(line for line in file if line.startswith("size")).split(": ")[1])
+                found = re.search(r"^size of the log: (\d+)\n", file.read(), re.MULTILINE)
         except OSError:
             return None
+        return int(found[1]) if found else None
 
     def watch_closing(self, month, seen):
         """From the moment that its files may go, the start doesn't need them."""

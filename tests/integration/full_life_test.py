@@ -67,8 +67,6 @@ class FullLife(unittest.TestCase):
         self.assertEqual(ledger.wrong, [])
         self.assertEqual(load.refusals, {})
         path = self.vault.backup("life.cvb")
-        lost_log = os.path.join(self.vault.top, "lost-log")
-        shutil.copytree(self.vault.path("audit"), lost_log)
         vkey = os.path.join(self.vault.top, "lost.vkey")
         shutil.copy(self.vault.vkey(), vkey)
         folder = self.vault.new_machine()

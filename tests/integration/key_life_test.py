@@ -120,8 +120,11 @@ class KeyLife(unittest.TestCase):
         self.vault.tool("key", "rewrap", "pan-enc", "--no-wait")
         time.sleep(1)
         self.vault.kill_and_wait()
-        resumed = [e for e in self.vault.events(2000) if e["op"] == "key.rewrap.resume"]
-        self.assertEqual([e["resource"] for e in resumed], ["pan-enc"], "it was in the middle")
+        def resumed():
+            return [e["resource"] for e in self.vault.events(2000) if e["op"] == "key.rewrap.resume"]
+
+        self.wait(resumed)
+        self.assertEqual(resumed(), ["pan-enc"], "it was in the middle")
         with traffic.Traffic(self.vault, ledger, allowed=()) as load:
             done = self.vault.tool("key", "rewrap", "pan-enc")
         self.assertEqual(dict(load.refusals), {}, "a request was refused because rows were moved")
@@ -227,10 +230,11 @@ class KeyLife(unittest.TestCase):
         findings = self.vault.tool("--format", "json", "doctor", check=False).stdout
         active = f"secret-enc/{self.newest('secret-enc')}"
         self.assertIn(f"{active}: its cryptoperiod ends on", findings)
-        metrics = self.vault.request("auditor", "GET", "/metrics").body.decode()
-        left = re.search(rf'cardvault_key_cryptoperiod_seconds{{key="{active}"}} (\S+)', metrics)
-        self.assertLess(float(left.group(1)), 8 * 86400)
-        self.assertGreater(float(left.group(1)), 6 * 86400)
+        gauge = re.compile(rf'cardvault_key_cryptoperiod_seconds{{key="{active}"}} (\S+)')
+        left = lambda: gauge.search(self.vault.request("auditor", "GET", "/metrics").body.decode())  # noqa: E731
+        self.wait(left)  # it is set once a second
+        self.assertLess(float(left().group(1)), 8 * 86400)
+        self.assertGreater(float(left().group(1)), 6 * 86400)
 
     def test_6_what_can_not_be_done_is_said(self):
         self.assertIn("which key?", self.refused("key", "rotate", "pan"))

@@ -98,13 +98,14 @@ class Siem(unittest.TestCase):
                     self.assertEqual(parameters[name], str(value))
 
     def test_2_a_hanging_receiver_slows_nothing_and_is_an_alarm(self):
+        before = [e for e in self.vault.events(5000) if e["outcome"] == "siem_unavailable"]  # of a slow start
         began, slowest = time.monotonic(), 0
         for n in range(400):  # more than the socket's queue takes
             sent = time.monotonic()
             token = self.tokenize(f"siem-{n // 5}")
             slowest = max(slowest, time.monotonic() - sent)
         self.assertLess(slowest, 4, "less than the patience with the receiver")
-        alarm = self.wait_for_event(lambda e: e["outcome"] == "siem_unavailable")
+        alarm = self.wait_for_event(lambda e: e["outcome"] == "siem_unavailable" and e not in before)
         self.assertEqual(alarm["details"]["lost"], "0")
         self.assertGreater(time.monotonic() - began, 4)
         self.receiver.until(self.of(token))

@@ -52,13 +52,15 @@ class Control(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             for name, content in {**forms_of(pan), "head": pan[:12].encode() + b"xxxx",
                                   "tail": b"xxxxxx" + pan[6:].encode(), "id": f"..{somebody}..".encode(),
+                                  "behind": b"5e" * 16 + pan[6:].encode(),
+                                  "digest": b"5e" * 11 + pan[6:].encode(),
                                   "claims": base64.urlsafe_b64encode(f'{{"sub":"{somebody}"}}'.encode()),
                                   "masked": f"{pan[:6]}******{pan[-4:]} {pan[:8]}".encode()}.items():
                 with open(os.path.join(folder, name), "wb") as file:
                     file.write(b"\0" * 100 + content + b"\0" * 100)
             hits, count = scanner.files(folder)
-        self.assertEqual(count, 14)
-        self.assertEqual({hit.where for hit in hits}, {*forms_of(pan), "head", "tail", "id", "claims"})
+        self.assertEqual(count, 16)
+        self.assertEqual({hit.where for hit in hits}, {*forms_of(pan), "head", "tail", "id", "behind", "claims"})
 
 
 class Residue(unittest.TestCase):

@@ -10,6 +10,7 @@ CHUNK = 8 << 20
 OVERLAP = 256
 HEAD, TAIL = 12, 10  # digits at an end that are more than PCI DSS 3.4.1 lets show
 DIGIT_RUN = re.compile(rb"[0-9]{%d,}" % TAIL)
+HEX, LETTERS, ID_SIZES = b"0123456789abcdef", b"abcdef", (32, 64)
 
 
 def base64url_forms(text):
@@ -79,9 +80,19 @@ class Scanner:
             for at in range(len(digits) - TAIL + 1):
                 pan = self.tails.get(digits[at:at + TAIL]) or self.heads.get(digits[at:at + HEAD])
                 whole = any(place in found for place in range(run.start() + at - 16, run.start() + at + 1))
-                if pan and not whole:
+                if pan and not whole and not self._in_id(data, run.start(), run.end()):
                     found[run.start() + at] = Hit(
                         pan, "a piece", where, self._context(data, run.start() + at, TAIL))
+
+    @staticmethod
+    def _in_id(data, start, end):
+        """Whether digits are a part of an id or a digest in hexadecimal: of thousands of these, and thousands of
+        numbers, some agree by chance. What lies just behind one makes a longer word, and is none."""
+        while start > 0 and data[start - 1] in HEX and end - start <= max(ID_SIZES):
+            start -= 1
+        while end < len(data) and data[end] in HEX and end - start <= max(ID_SIZES):
+            end += 1
+        return end - start in ID_SIZES and any(letter in data[start:end] for letter in LETTERS)
 
     @staticmethod
     def _context(data, at, length):

@@ -17,6 +17,7 @@ from scanner import forms_of  # noqa: E402
 
 FOREIGN = "40000566"  # the demo's BIN of another country
 UNKNOWN = "48000000"  # in no row of the demo's table
+BIN = "4111"  # that of stored cards begins so, and stands behind their last four digits in a row of the database
 
 
 class Numbers:
@@ -30,7 +31,9 @@ class Numbers:
         self._free = random.SystemRandom().sample(range(1_000_000, 10_000_000), 20_000)
 
     def pan(self, prefix="41111111"):
-        made = vault_fixture.made_up_pan(self._free.pop(), prefix)
+        made = prefix
+        while BIN in made[len(prefix):] or made == prefix:
+            made = vault_fixture.made_up_pan(self._free.pop(), prefix)
         self.pans[made] = self.stage
         return made
 

@@ -51,12 +51,15 @@ AdminServer::AdminServer(const std::string& socket, AdminHandler& handler,
                              "): check that its directory exists and is this user's");
   }
   listener_ = std::move(*listener);
+}
+
+void AdminServer::start() {
   thread_ = std::thread([this] { run(); });
 }
 
 AdminServer::~AdminServer() {
   stopping_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   // An answer that is being made still goes out; who doesn't take it is cut off.
   for (Session& session : sessions_) ::shutdown(session.fd.get(), SHUT_RD);
   const auto patience = std::chrono::steady_clock::now() + kLastAnswer;

@@ -20,9 +20,11 @@ class AdminServer {
  public:
   static constexpr std::size_t kMaxConnections = 32;
 
-  // Throws StartupError when the socket can't be made.
+  // Listens: who connects waits for start(). Throws StartupError when the socket can't be made.
   AdminServer(const std::string& socket, AdminHandler& handler, std::vector<Operator> operators);
   ~AdminServer();
+  // Once. From here on the handler is called.
+  void start();
   AdminServer(const AdminServer&) = delete;             // its threads hold its address
   AdminServer& operator=(const AdminServer&) = delete;  // its threads hold its address
 

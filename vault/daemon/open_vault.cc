@@ -50,6 +50,8 @@ OpenVault::OpenVault(Config config, std::vector<std::string> overrides, std::fun
   vault_.start();
   publisher_.emplace(vault_);
   housekeeping_.emplace(vault_);
+  // Before a gate can say that the vault is ready: whoever hears that finds the socket.
+  server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
   for (const GateConfig& gate : vault_.config().gates) {
     links_.emplace_back(
         gate,
@@ -58,10 +60,9 @@ OpenVault::OpenVault(Config config, std::vector<std::string> overrides, std::fun
         },
         vault_.floods(), vault_.outboxes(), [this] { return vault_.ready(); });
   }
-  // Last: a reload goes to every link.
-  server_.emplace(vault_.config().admin_socket, admin_, vault_.config().operators);
   forget_snapshot(vault_);
   admin_.resume_background();
+  server_->start();  // last: a reload goes to every link
   base::log(base::Level::kNotice, "cardvaultd is ready");
 }
 

@@ -53,6 +53,8 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
   }
   needed_ = current[0].label.threshold;
   static_cast<void>(record(event("sealed", "system")));
+  // Before a gate can say that the vault is sealed: whoever hears that finds the socket.
+  server_ = std::make_unique<AdminServer>(config_.admin_socket, *this, config_.operators);
   for (const GateConfig& gate : config_.gates) {
     links_.emplace_back(
         gate,
@@ -67,7 +69,7 @@ SealedVault::SealedVault(const Config& config, std::function<void()> complete)
         });
   }
   // Nothing of this is touched here any more: its threads take shares from now on.
-  server_ = std::make_unique<AdminServer>(config_.admin_socket, *this, config_.operators);
+  server_->start();
   base::log(base::Level::kNotice, "cardvaultd is sealed: `cardvault unseal` opens it",
             {{"shares", std::to_string(current[0].label.threshold)}});
 }

@@ -206,7 +206,8 @@ TEST_F(TokenExchangeTest, KilledAtAnyMomentTheTokenIsOneOrTheOther) {
 }
 
 TEST(TokenFolder, ComesFromSoftHsmsConfiguration) {
-  const std::string conf = (fs::temp_directory_path() / "cardvault-softhsm-test.conf").string();
+  const std::string conf =
+      (fs::temp_directory_path() / ("cardvault-softhsm-" + std::to_string(::getpid()))).string();
   std::ofstream(conf)
       << "# tokens\nobjectstore.backend = file\ndirectories.tokendir =  /some/where \n";
   EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "/some/where");
