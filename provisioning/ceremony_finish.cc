@@ -185,9 +185,7 @@ void Ceremony::install() {
     ::sync();
     create_file(file("ready"), "", 0600, {});  // from here on there are only moves
   }
-  for (const auto& [from, to] : moves) {
-    if (fs::exists(from)) fs::rename(from, to);  // else it was moved before a break
-  }
+  put_in_place(moves);
   if (plan_.run_dir.empty()) make_run_folders(vault_);
   render(context_.out, context_.format, table_of(reports()));
   journal_.reset();

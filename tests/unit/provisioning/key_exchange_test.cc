@@ -74,6 +74,18 @@ TEST_F(TokenExchangeTest, TheCopyGetsTheModesOfTheLiveToken) {
   EXPECT_EQ(fs::status(token()).permissions(), fs::perms(0700));
 }
 
+// SoftHSM takes what follows a # for a comment, and blanks anywhere (softhsm2.conf(5)).
+TEST_F(TokenExchangeTest, TheFolderIsReadAsSoftHsmReadsIt) {
+  const fs::path conf = dir_ / "softhsm2.conf";
+  for (const char* line : {"directories.tokendir = /a b/token", "directories.tokendir=/a b/token\r",
+                           "\t directories.tokendir =/a b/token\t # since the move"}) {
+    write(conf, std::string("# directories.tokendir = /old\n") + line + "\nlog.level = ERROR\n");
+    EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "/a b/token") << line;
+  }
+  write(conf, "# directories.tokendir = /old\n");
+  EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "");
+}
+
 // A key that an administrator adds by hand is the account's that did it.
 TEST_F(TokenExchangeTest, TheCopyIsReadByWhoReadsTheTokenWhateverLiesBesideIt) {
   for (int i = 0; i < 20; ++i) {  // one of them comes first, in whatever order the folder is read
