@@ -91,7 +91,8 @@ std::vector<Source> sealed_parts(const Context& context, const Custody& custody,
   out.push_back(from_file("config/vault.toml", config));
   for (const auto& entry : fs::directory_iterator(config.parent_path())) {
     const std::string name = entry.path().filename();
-    if (!name.starts_with("gate-") || !name.ends_with(".toml")) continue;
+    const bool gate = name.starts_with("gate-") && name.ends_with(".toml");
+    if (!gate || !entry.is_regular_file() || !valid_part_name(name)) continue;
     out.push_back(from_file("config/" + name, entry.path()));
   }
   for (const auto& entry : fs::directory_iterator(custody.folder)) {

@@ -141,7 +141,10 @@ void wipe_folder(const std::string& path) {
   }
   ::chmod(path.c_str(), 0700);
   for (const std::string& file : files) wipe_file(file);
-  fs::remove_all(path);
+  std::error_code error;
+  fs::remove_all(path, error);
+  errno = error.value();
+  if (error) give_up(path, "cannot be removed");
 }
 
 }  // namespace cardvault::provisioning

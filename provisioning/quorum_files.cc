@@ -24,6 +24,8 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths) {
       continue;
     }
     for (const auto& entry : fs::directory_iterator(path)) {
+      // "._anna.approval", ".#anna.approval": systems and editors put them beside a file.
+      if (entry.path().filename().string().starts_with('.')) continue;
       const auto ending = entry.path().extension();
       if (ending == ".action" || ending == ".approval") out.push_back(entry.path());
     }

@@ -187,6 +187,16 @@ class Tool(ToolCase):
                 with self.subTest(arguments=arguments):
                     self.assertIn(name, self.run_tool(LOCAL, *arguments).stderr)
 
+    def test_what_nobody_can_read_is_not_done_with_0(self):
+        audit = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
+        for command, code in (([*self.vault.tool_command(), "key", "list"], LOCAL), ([audit, "--help"], 2)):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(done.returncode, code, command)
+            self.assertIn("stdout can't be written", done.stderr)
+            closed = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], timeout=30)
+            self.assertEqual(closed.returncode, code, command)
+
     # --- operators ---
 
     @AS_ROOT
