@@ -6,6 +6,7 @@
 #include "provisioning/config_file.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init_stage.h"
+#include "provisioning/key_folder_files.h"
 #include "provisioning/private_file.h"
 #include "provisioning/rehearsal.h"
 #include "vault/audit/checkpoint.h"
@@ -27,6 +28,7 @@ void replace_file(const std::string& path, const std::string& text) {
   fs::remove(path + ".new");
   create_file(path + ".new", text, 0644, {});
   fs::rename(path + ".new", path);
+  sync_directory(fs::path(path).parent_path());
 }
 
 bool signed_by(const std::vector<custody::Signed>& signatures, const std::string& name) {
