@@ -55,12 +55,12 @@ TokenExchange::TokenExchange(std::string folder)
       parent_(fs::path(folder_).parent_path()),
       change_(folder_ + ".change") {
   lock_ = ::open(parent_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0) give_up(parent_);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  if (lock_ < 0 && errno != EACCES) give_up(parent_);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     throw ToolError(ExitCode::kLocal,
                     "another command is changing the token in " + parent_ + ": wait for its end");
   }
-  if (::access(parent_.c_str(), W_OK) != 0) {
+  if (lock_ < 0 || ::access(parent_.c_str(), W_OK) != 0) {
     throw ToolError(ExitCode::kLocal, parent_ + " can't be written: run this as root, or as the " +
                                           "account that owns the token's folder");
   }
