@@ -153,6 +153,16 @@ class Init(unittest.TestCase):
         self.assertLessEqual(set(left), {"softhsm2.stage.conf"})
 
 
+class Dev(unittest.TestCase):
+    def test_a_folder_is_named_from_where_its_caller_stands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "v 1"))
+            done = subprocess.run([os.path.join(vault_fixture.ROOT, "dev"), "down", "v 1"], cwd=folder,
+                                  capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"no vault runs in {os.path.realpath(folder)}/v 1", done.stderr)
+
+
 class Tool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
