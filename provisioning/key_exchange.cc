@@ -61,8 +61,9 @@ TokenExchange::TokenExchange(std::string folder)
                     "another command is changing the token in " + parent_ + ": wait for its end");
   }
   if (lock_ < 0 || ::access(parent_.c_str(), W_OK) != 0) {
-    throw ToolError(ExitCode::kLocal, parent_ + " can't be written: run this as root, or as the " +
-                                          "account that owns the token's folder");
+    throw ToolError(ExitCode::kLocal, parent_ + " can't be written (" + std::strerror(errno) +
+                                          "): run this as root, or as the account that owns the "
+                                          "token's folder");
   }
   if (is_mount_point(folder_)) {
     throw ToolError(ExitCode::kLocal, folder_ +
