@@ -1,9 +1,20 @@
 #include "hsm/softhsm_conf.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
 namespace cardvault::hsm {
+namespace {
+
+std::string trimmed(std::string text) {
+  constexpr const char* kBlanks = " \t\r";
+  text.erase(text.find_last_not_of(kBlanks) + 1);
+  text.erase(0, text.find_first_not_of(kBlanks));
+  return text;
+}
+
+}  // namespace
 
 std::string softhsm_conf_of(const TokenConfig& config) {
   if (!config.softhsm_conf.empty()) return config.softhsm_conf;
@@ -15,10 +26,12 @@ std::string folder_of_softhsm_conf(const std::string& softhsm_conf) {
   std::ifstream file(softhsm_conf);
   std::string dir;
   for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("directories.tokendir")) continue;
-    line.erase(0, line.find('=') + 1);
-    line.erase(0, line.find_first_not_of(" \t"));
-    dir = line.substr(0, line.find_last_not_of(" \t\r\n") + 1);
+    line.erase(std::min(line.find('#'), line.size()));  // as SoftHSM reads it
+    const auto equals = line.find('=');
+    if (equals == std::string::npos || trimmed(line.substr(0, equals)) != "directories.tokendir") {
+      continue;
+    }
+    dir = trimmed(line.substr(equals + 1));
   }
   return dir;
 }

@@ -14,6 +14,7 @@
 #include "vault/audit/note.h"
 #include "vault/daemon/config.h"
 #include "vault/daemon/key_states.h"
+#include "vault/seal/sha256_stream.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -39,6 +40,21 @@ Source from_text(std::string name, std::string text) {
 }
 Source from_file(std::string name, const std::string& path) {
   return from_text(std::move(name), custody::read_text_file(path));
+}
+
+// A file of any size: administrators put more beside the papers than the vault does.
+Source from_paper(std::string name, const std::string& path) {
+  constexpr std::uintmax_t kInMemory = 1U << 20U;
+  const auto size = fs::file_size(path);
+  if (size != 0 && size <= kInMemory) return from_file(std::move(name), path);
+  seal::Sha256Stream digest;
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(kChunkBytes);
+  while (file) {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    digest.add(base::as_bytes({piece.data(), static_cast<std::size_t>(file.gcount())}));
+  }
+  return {{std::move(name), size, digest.finish()}, "", path};
 }
 
 bool is_symmetric(const std::string& label) {
@@ -91,14 +107,15 @@ std::vector<Source> sealed_parts(const Context& context, const Custody& custody,
   out.push_back(from_file("config/vault.toml", config));
   for (const auto& entry : fs::directory_iterator(config.parent_path())) {
     const std::string name = entry.path().filename();
-    if (!name.starts_with("gate-") || !name.ends_with(".toml")) continue;
-    out.push_back(from_file("config/" + name, entry.path()));
+    const bool gate = name.starts_with("gate-") && name.ends_with(".toml");
+    if (!gate || !entry.is_regular_file() || !valid_part_name(name)) continue;
+    out.push_back(from_paper("config/" + name, entry.path()));
   }
   for (const auto& entry : fs::directory_iterator(custody.folder)) {
     const std::string name = entry.path().filename();
     const bool clear = entry.path() == custody.newest || name == "custodians";
     if (clear || !entry.is_regular_file() || !valid_part_name(name)) continue;
-    out.push_back(from_file("custody/" + name, entry.path()));
+    out.push_back(from_paper("custody/" + name, entry.path()));
   }
   return out;
 }

@@ -44,10 +44,8 @@ Moves moves_of(const NewVault& vault, const std::string& stage) {
 }
 
 // What is complete goes to its place; vault.toml last.
-ExitCode put_in_place(const Context& context, const NewVault& vault, const std::string& stage) {
-  for (const auto& [from, to] : moves_of(vault, stage)) {
-    if (fs::exists(from)) fs::rename(from, to);  // else it was moved before a break
-  }
+ExitCode end_restore(const Context& context, const NewVault& vault, const std::string& stage) {
+  put_in_place(moves_of(vault, stage));
   if (vault.layout.run_dir == vault.layout.dir + "/run") make_run_folders(vault);
   fs::remove(vault.layout.dir + "/restore.action");
   fs::remove_all(stage);
@@ -110,7 +108,7 @@ ExitCode restore_backup(const Context& context, const RestoreOptions& options) {
                                               " is a complete restore of another backup: run "
                                               "that one again to finish it");
     }
-    return put_in_place(context, vault, stage);
+    return end_restore(context, vault, stage);
   }
   refuse_unless_new(vault, stage);
   const std::int64_t now_ms = wall_ms();
@@ -118,7 +116,7 @@ ExitCode restore_backup(const Context& context, const RestoreOptions& options) {
   const custody::Action wanted = restore_action(backup, last, now_ms);
   const std::string action = vault.layout.dir + "/restore.action";
   if (options.approvals.empty()) {
-    fs::create_directories(vault.layout.dir);
+    create_folders(vault.layout.dir);
     return ask_for_approvals(context, action, wanted, last, now_ms);
   }
   if (!fs::exists(action)) {
@@ -126,12 +124,12 @@ ExitCode restore_backup(const Context& context, const RestoreOptions& options) {
                     action + " is not there: run this without --approvals, and have it approved");
   }
   const Quorum quorum = demand_quorum(action, wanted, options.approvals, people, now_ms);
-  fs::create_directories(vault.layout.config_dir);
+  make_config_folder(vault);
   keep_memory(context.err);
   custody::Terminal terminal(kAgain);
   RestoreStage restoring(context, terminal, backup, people, vault, stage);
   restoring.run(last, quorum, options.keys, now_ms);
-  return put_in_place(context, vault, stage);
+  return end_restore(context, vault, stage);
 }
 
 }  // namespace cardvault::provisioning

@@ -6,6 +6,7 @@
 #include "provisioning/config_file.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/init_stage.h"
+#include "provisioning/key_folder_files.h"
 #include "provisioning/private_file.h"
 #include "provisioning/rehearsal.h"
 #include "vault/audit/checkpoint.h"
@@ -27,6 +28,7 @@ void replace_file(const std::string& path, const std::string& text) {
   fs::remove(path + ".new");
   create_file(path + ".new", text, 0644, {});
   fs::rename(path + ".new", path);
+  sync_directory(fs::path(path).parent_path());
 }
 
 bool signed_by(const std::vector<custody::Signed>& signatures, const std::string& name) {
@@ -185,9 +187,7 @@ void Ceremony::install() {
     ::sync();
     create_file(file("ready"), "", 0600, {});  // from here on there are only moves
   }
-  for (const auto& [from, to] : moves) {
-    if (fs::exists(from)) fs::rename(from, to);  // else it was moved before a break
-  }
+  put_in_place(moves);
   if (plan_.run_dir.empty()) make_run_folders(vault_);
   render(context_.out, context_.format, table_of(reports()));
   journal_.reset();

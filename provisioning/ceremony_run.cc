@@ -9,6 +9,7 @@
 #include "provisioning/config_file.h"
 #include "provisioning/custody/transcript_check.h"
 #include "provisioning/custody/wrapped_keys.h"
+#include "provisioning/init_stage.h"
 #include "provisioning/private_file.h"
 #include "vault/base/check.h"
 #include "vault/base/clock.h"
@@ -85,7 +86,7 @@ void Ceremony::step(const std::string& what) {
 
 // One that is refused leaves nothing: a corrected plan begins anew.
 void Ceremony::begin() {
-  const bool new_folder = fs::create_directories(vault_.layout.dir);
+  const bool new_folder = create_folders(vault_.layout.dir);
   try {
     if (!fs::exists(stage_)) create_folder(stage_, 0700, {});
     token_.check_module(plan_.has(SecretName::kBackupKey), false);
@@ -95,7 +96,7 @@ void Ceremony::begin() {
     if (new_folder) fs::remove(vault_.layout.dir, ignored);
     throw;
   }
-  if (!rehearsal_) fs::create_directories(vault_.layout.config_dir);
+  if (!rehearsal_) make_config_folder(vault_);
   custody::VaultId id{};
   custody::fill_random(id);
   const std::string vault = custody::hex(id);

@@ -87,7 +87,7 @@ hsm::TokenConfig CeremonyToken::config(const std::string& uri) const {
   config.init_args = vault_.init_args;
   config.token_uri = uri;
   const std::string nss = folder_of_init_args(vault_.init_args);
-  if (!nss.empty()) fs::create_directories(nss);
+  if (!nss.empty()) create_folders(nss);
   if (is_softhsm()) {
     config.softhsm_conf = stage_ + "/softhsm2.stage.conf";
     if (!fs::exists(config.softhsm_conf)) {

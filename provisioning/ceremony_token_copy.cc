@@ -28,7 +28,7 @@ TokenCopy::TokenCopy(const std::string& stage, bool empty)
 TokenCopy::~TokenCopy() {
   try {
     wipe_folder(copy_);
-  } catch (const ToolError&) {  // the next step wipes it
+  } catch (const std::exception&) {  // the next step wipes it
   }
 }
 

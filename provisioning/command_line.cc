@@ -46,6 +46,14 @@ int parse_and_run(CLI::App& app, Chosen& chosen, Context& context, const std::st
   return static_cast<int>(chosen(context));
 }
 
+// A disk that is full, or a reader that went: what was done is done, and nobody has read of it.
+int say_if_unread(Context& context, int code) {
+  context.out.flush();
+  if (context.out) return code;
+  context.err << "cardvault: what belongs on stdout can't be written there, and is lost\n";
+  return code == 0 ? static_cast<int>(ExitCode::kLocal) : code;
+}
+
 }  // namespace
 
 CLI::App& command(CLI::App& parent, const char* name, const char* what, const char* examples) {
@@ -91,7 +99,8 @@ int run(int argc, const char* const* argv, Context context) {
   add_log_commands(app, chosen);
   try {
     refuse_card_numbers({argv, static_cast<std::size_t>(argc)});
-    return parse_and_run(app, chosen, context, format, approvals, argc, argv);
+    const int code = parse_and_run(app, chosen, context, format, approvals, argc, argv);
+    return say_if_unread(context, code);
   } catch (const ToolError& problem) {
     context.err << "cardvault: " << problem.what() << '\n';
     return static_cast<int>(problem.code());

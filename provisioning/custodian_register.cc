@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "provisioning/custodian_desk.h"
+#include "provisioning/key_vault_line.h"
 #include "provisioning/private_file.h"
 #include "vault/custody/custodian_set.h"
 #include "vault/custody/lines.h"
@@ -19,8 +20,7 @@ ExitCode draft_register(const Context& context, const RegisterDraft& options) {
     if (equals == std::string::npos) throw ToolError(ExitCode::kUsage, one + ": write NAME=KEY");
     arguments.emplace_back("custodian." + one.substr(0, equals), one.substr(equals + 1));
   }
-  const auto answer =
-      ask(context, *context.open(context), "custodians.draft", std::move(arguments));
+  const auto answer = ask_apart(context, "custodians.draft", std::move(arguments));
   if (!answer.ok) return conclude(context, answer);
   const std::string& text = answer.rows.at(0).at(0);
   if (const int error = custody::write_new_file(options.out, text); error != 0) {
@@ -102,9 +102,9 @@ ExitCode register_custodians(const Context& context, const std::string& path) {
   const std::string text = custody::read_text_file(path);
   const auto set = custody::parse_custodian_set(path, text);
   const auto bytes = base::as_bytes(text);
-  auto answer = ask(context, *context.open(context), "custodians.register",
-                    {{"digest", custody::hex(custody::sha256(custody::set_body(set)))}},
-                    base::SecretBuffer(bytes.begin(), bytes.end()));
+  auto answer = ask_apart(context, "custodians.register",
+                          {{"digest", custody::hex(custody::sha256(custody::set_body(set)))}},
+                          base::SecretBuffer(bytes.begin(), bytes.end()));
   if (!answer.ok) return conclude(context, answer);
   const std::string registered = answer.rows.at(0).at(0);
   answer.columns.clear();

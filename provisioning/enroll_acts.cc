@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "provisioning/key_vault_line.h"
 #include "provisioning/private_file.h"
 #include "provisioning/read_file.h"
 
@@ -33,9 +34,8 @@ ExitCode enroll_client(const Context& context, const EnrollOptions& options) {
   const std::string request = read_small_file(options.request, "certificate request");
   Arguments arguments{{"id", options.id}};
   if (options.days != 0) arguments.emplace_back("days", std::to_string(options.days));
-  const auto backend = context.open(context);
-  auto answer = ask(context, *backend, "client.enroll", std::move(arguments),
-                    base::SecretBuffer(request.begin(), request.end()));
+  auto answer = ask_apart(context, "client.enroll", std::move(arguments),
+                          base::SecretBuffer(request.begin(), request.end()));
   if (!answer.ok || answer.rows.size() != 1 || answer.rows[0].size() != 2) {
     return conclude(context, answer);
   }

@@ -26,9 +26,9 @@ std::string as_json(const wire::AdminAnswer& answer) {
 
 // Transcripts and the custodians' registers, earlier ones too; wrapped keys stay where they are.
 void add_custody(const std::string& folder, std::vector<TarFile>& files) {
-  std::error_code none;
+  if (!fs::exists(folder)) return;  // no ceremony was held
   std::vector<fs::path> found;
-  for (const auto& one : fs::directory_iterator(folder, none)) {
+  for (const auto& one : fs::directory_iterator(folder)) {
     const std::string name = one.path().filename().string();
     if (one.is_regular_file() &&
         (name.starts_with("transcript") || name.starts_with("custodians"))) {
@@ -82,10 +82,9 @@ std::vector<TarFile> gather(const Context& context, Backend& backend,
         {"state/" + std::string(verb) + ".json", as_json(stated(context, backend, verb))});
   }
   files.push_back({"configuration.txt", configuration(context)});
-  add_custody(options.custody.empty()
-                  ? fs::path(read_config_file(context.config).data_dir).parent_path() / "custody"
-                  : fs::path(options.custody),
-              files);
+  add_custody(
+      options.custody.empty() ? read_config_file(context.config).custody_dir : options.custody,
+      files);
   for (const std::string& path : options.files) {
     files.push_back({"further/" + fs::path(path).filename().string(), auditor::read_file(path)});
   }

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 class Stage {
  public:
   explicit Stage(const std::string& dir)
-      : dir_(dir), path_(dir + "/init.tmp"), made_(fs::create_directories(dir)) {
+      : dir_(dir), path_(dir + "/init.tmp"), made_(create_folders(dir)) {
     fd_ = ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd_ < 0 || ::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       throw ToolError(ExitCode::kLocal, dir + ": another init works there, or it can't be opened");
@@ -51,10 +51,10 @@ ExitCode init_vault(const Context& context, const InitOptions& options) {
   refuse_existing(vault, moves);
   const Stage stage(vault.layout.dir);
   refuse_existing(vault, moves);  // again, now that nobody else can be making one
-  fs::create_directories(vault.layout.config_dir);
+  make_config_folder(vault);
 
   const std::string nss = folder_of_init_args(vault.init_args);
-  if (!nss.empty()) fs::create_directories(nss);
+  if (!nss.empty()) create_folders(nss);
   const NewKeys keys = make_keys(context, vault, stage.path());
   create_folder(stage.path() + "/data", 0700, {});
   record_keys(stage.path() + "/data",
@@ -62,7 +62,7 @@ ExitCode init_vault(const Context& context, const InitOptions& options) {
   write_files(vault, keys, stage.path());
   set_owners(vault, stage.path());
   if (options.run_dir.empty()) make_run_folders(vault);
-  for (const auto& [from, to] : moves) fs::rename(from, to);
+  put_in_place(moves);
   ::sync();
   render(context.out, context.format, table_of(keys.reports));
   context.err << "cardvault: the vault is in " << vault.layout.dir << ", configured by "

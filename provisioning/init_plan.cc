@@ -44,7 +44,8 @@ NewOperator plan_operator(const std::string& text) {
 
 // weakly_canonical() alone leaves a relative path relative where nothing of it is there yet.
 std::string whole_path(const std::string& path) {
-  return std::filesystem::weakly_canonical(std::filesystem::absolute(path)).string();
+  const auto whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path));
+  return (whole.has_filename() ? whole : whole.parent_path()).string();  // "DIR/" is DIR
 }
 
 }  // namespace
@@ -60,6 +61,13 @@ NewVault plan_vault(const InitOptions& options) {
     throw ToolError(ExitCode::kUsage, "a token's label has 1 to 32 bytes");
   }
   vault.module = options.module;
+  // SoftHSM's configuration has no quotes: it ends a folder's name there (softhsm2.conf(5)).
+  if (options.module.find("softhsm") != std::string::npos &&
+      vault.layout.dir.find_first_of("#=") != std::string::npos) {
+    throw ToolError(ExitCode::kUsage, vault.layout.dir +
+                                          ": SoftHSM can't keep a token in a folder "
+                                          "whose name has # or =: name another");
+  }
   vault.init_args = options.init_args;
   vault.label = options.label;
   const std::string user =

@@ -2,13 +2,31 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
+#include "provisioning/key_folder_files.h"
 #include "provisioning/private_file.h"
+#include "vault/custody/lines.h"
 
 namespace cardvault::provisioning {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+// Configurations may live on another file system than the data. A kill leaves it to be done again.
+void copy_across(const std::string& from, const std::string& to) {
+  const std::string fresh = to + ".new";
+  fs::remove(fresh);
+  create_file(fresh, custody::read_text_file(from),
+              static_cast<unsigned>(fs::status(from).permissions()), {});
+  fs::rename(fresh, to);
+  sync_directory(fs::path(to).parent_path());
+  fs::remove(from);
+}
+
+}  // namespace
 
 Moves planned_moves(const NewVault& vault, const std::string& stage) {
   const Layout& to = vault.layout;
@@ -42,6 +60,28 @@ void refuse_existing(const NewVault& vault, const Moves& moves) {
   }
 }
 
+void make_config_folder(const NewVault& vault) {
+  const std::string& folder = vault.layout.config_dir;
+  create_folders(folder);
+  if (::access(folder.c_str(), W_OK) == 0) return;
+  throw ToolError(ExitCode::kLocal,
+                  folder + ": " + std::generic_category().message(errno) +
+                      ": run this as an account that may write there, or name another folder");
+}
+
+void put_in_place(const Moves& moves) {
+  for (const auto& [from, to] : moves) {
+    if (!fs::exists(from)) continue;  // it was moved before a break
+    std::error_code error;
+    fs::rename(from, to, error);
+    if (error == std::errc::cross_device_link) {
+      copy_across(from, to);
+    } else if (error) {
+      throw ToolError(ExitCode::kLocal, to + " can't be put in place: " + error.message());
+    }
+  }
+}
+
 void write_files(const NewVault& vault, const NewKeys& keys, const std::string& stage) {
   NewVault running = vault;
   running.init_args = read_only_init_args(vault.init_args);
@@ -68,9 +108,9 @@ void set_owners(const NewVault& vault, const std::string& stage) {
 }
 
 void make_run_folders(const NewVault& vault) {
-  fs::create_directories(vault.layout.run_dir);
+  create_folders(vault.layout.run_dir);
   const std::string admin = vault.layout.run_dir + "/cardvaultd";
-  fs::create_directories(admin);
+  create_folders(admin);
   const bool root = ::geteuid() == 0;
   set_access(admin, 0755, root ? Owner{vault.daemon_uid, vault.daemon_uid} : Owner{});
 }

@@ -17,6 +17,13 @@ using Moves = std::vector<std::pair<std::string, std::string>>;  // from, to; in
 // Throws ToolError(kLocal) when a vault, or a part of one, is where these would go.
 void refuse_existing(const NewVault& vault, const Moves& moves);
 
+// Makes the configuration's folder where there is none. Throws ToolError(kLocal) when this account
+// may not write to it: before anything is made, not after.
+void make_config_folder(const NewVault& vault);
+
+// Moves what is still there, over file systems too.
+void put_in_place(const Moves& moves);
+
 // The configurations and the log's verification key, into `stage`.
 void write_files(const NewVault& vault, const NewKeys& keys, const std::string& stage);
 

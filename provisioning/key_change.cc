@@ -143,6 +143,13 @@ class ExchangedToken final : public TokenChange {
   void confirm() override { exchange_.confirm(); }
 
  private:
+  void discard_if_possible() noexcept {
+    try {
+      exchange_.discard();
+    } catch (const std::exception&) {  // the next command does it; what went wrong first is said
+    }
+  }
+
   using Change = std::function<std::optional<TokenChangeNote>(hsm::KeyMaker&, Reports&)>;
 
   std::optional<TokenChangeNote> change(const Change& work, KeyBackup* backup) {
@@ -166,7 +173,7 @@ class ExchangedToken final : public TokenChange {
       }
       return note;
     } catch (...) {
-      if (!exchange_.unfinished()) exchange_.discard();
+      if (!exchange_.unfinished()) discard_if_possible();
       throw;
     }
   }

@@ -31,6 +31,13 @@ std::string text_of(const TokenChangeNote& note) {
          "\n";
 }
 
+// Also of a folder of the same file system (a bind mount).
+bool is_mount_point(const std::string& path) {
+  struct statx status{};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &status) == 0 &&
+         (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 TokenChangeNote read_note(const std::string& path) {
   std::ifstream file(path);
   TokenChangeNote note;
@@ -48,14 +55,21 @@ TokenExchange::TokenExchange(std::string folder)
       parent_(fs::path(folder_).parent_path()),
       change_(folder_ + ".change") {
   lock_ = ::open(parent_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0) give_up(parent_);
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  if (lock_ < 0 && errno != EACCES) give_up(parent_);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     throw ToolError(ExitCode::kLocal,
                     "another command is changing the token in " + parent_ + ": wait for its end");
   }
-  if (::access(parent_.c_str(), W_OK) != 0) {
-    throw ToolError(ExitCode::kLocal, parent_ + " can't be written: run this as root, or as the " +
-                                          "account that owns the token's folder");
+  if (lock_ < 0 || ::access(parent_.c_str(), W_OK) != 0) {
+    throw ToolError(ExitCode::kLocal, parent_ + " can't be written (" + std::strerror(errno) +
+                                          "): run this as root, or as the account that owns the "
+                                          "token's folder");
+  }
+  if (is_mount_point(folder_)) {
+    throw ToolError(ExitCode::kLocal, folder_ +
+                                          " is a mount point, and can't be exchanged: mount " +
+                                          "that file system one folder higher, and keep the "
+                                          "token's folder in it");
   }
   settle();
 }
@@ -96,7 +110,8 @@ void TokenExchange::exchange(const TokenChangeNote& note) {
   sync_directory(change_);
   sync_directory(parent_);
   swap();
-  unfinished_ = note;
+  unfinished_ = note;  // whatever comes, the token before is kept
+  sync_swapped();
 }
 
 void TokenExchange::swap() const {
@@ -109,6 +124,9 @@ void TokenExchange::swap() const {
     }
     give_up("exchanging " + folder_ + " with its changed copy");
   }
+}
+
+void TokenExchange::sync_swapped() const {
   sync_directory(parent_);
   sync_directory(change_);
 }
@@ -121,6 +139,7 @@ void TokenExchange::discard() {
 void TokenExchange::take_back() {
   CARDVAULT_CHECK(unfinished_ && generation_of(copy()) < generation_of(folder_));
   swap();
+  sync_swapped();
   unfinished_.reset();
   remove_change();
 }

@@ -56,6 +56,7 @@ class TokenExchange {
   [[nodiscard]] std::string copy() const { return change_ + "/token"; }
   void settle();
   void swap() const;
+  void sync_swapped() const;
   void remove_change();
 
   std::string folder_, parent_, change_;

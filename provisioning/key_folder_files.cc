@@ -106,14 +106,16 @@ void copy_folder(const std::string& from, const std::string& to) {
 void give_access_of(const std::string& like, const std::string& to) {
   const Access folder = access_of(like);
   const Access file = access_of_files(like);
-  // A change of owner that changes nothing needs no right.
-  const Owner kept;
+  // Who isn't root keeps what is theirs; the group is the daemon's where it may read.
   const bool own = folder.owner.uid == static_cast<std::int64_t>(::geteuid()) && ::geteuid() != 0;
+  const auto give = [own](const fs::path& path, const Access& access) {
+    const Owner group{-1, (access.mode & S_IRWXG) != 0 ? access.owner.gid : -1};
+    set_access(path, access.mode, own ? group : access.owner);
+  };
   for (const auto& entry : fs::recursive_directory_iterator(to)) {
-    const Access& access = entry.is_directory() ? folder : file;
-    set_access(entry.path(), access.mode, own ? kept : access.owner);
+    give(entry.path(), entry.is_directory() ? folder : file);
   }
-  set_access(to, folder.mode, own ? kept : folder.owner);
+  give(to, folder);
 }
 
 void sync_directory(const std::string& path) {
@@ -141,7 +143,10 @@ void wipe_folder(const std::string& path) {
   }
   ::chmod(path.c_str(), 0700);
   for (const std::string& file : files) wipe_file(file);
-  fs::remove_all(path);
+  std::error_code error;
+  fs::remove_all(path, error);
+  errno = error.value();
+  if (error) give_up(path, "cannot be removed");
 }
 
 }  // namespace cardvault::provisioning

@@ -29,7 +29,7 @@ class Folder {
   ~Folder() {
     try {
       wipe_folder(path_);
-    } catch (const base::StartupError&) {
+    } catch (const std::exception&) {
       // Half of it may stay: sealed by a PIN that is forgotten here.
     }
   }

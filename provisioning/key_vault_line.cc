@@ -16,10 +16,11 @@ namespace {
 
 constexpr const char* kFailedColumn = "exit code";  // of an answer that is a child's ToolError
 
-wire::AdminAnswer run_here(const Context& context, const std::string& verb, Arguments arguments) {
+wire::AdminAnswer run_here(const Context& context, const std::string& verb, Arguments arguments,
+                           base::SecretBuffer blob) {
   try {
-    return ask(context, *context.open(context), verb, std::move(arguments));
-  } catch (const base::StartupError& problem) {
+    return ask(context, *context.open(context), verb, std::move(arguments), std::move(blob));
+  } catch (const std::exception& problem) {  // none may go on in a child as its parent would
     const auto* tool = dynamic_cast<const ToolError*>(&problem);
     wire::AdminAnswer answer;
     answer.ok = false;
@@ -56,7 +57,8 @@ wire::AdminAnswer read_answer(int fd) {
 
 }  // namespace
 
-wire::AdminAnswer ask_apart(const Context& context, const std::string& verb, Arguments arguments) {
+wire::AdminAnswer ask_apart(const Context& context, const std::string& verb, Arguments arguments,
+                            base::SecretBuffer blob) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     throw ToolError(ExitCode::kLocal, std::string("no pipe: ") + std::strerror(errno));
@@ -68,7 +70,7 @@ wire::AdminAnswer ask_apart(const Context& context, const std::string& verb, Arg
   if (child == 0) {
     ::close(ends[0]);
     base::SecretBuffer out;
-    wire::encode(out, 1, run_here(context, verb, std::move(arguments)));
+    wire::encode(out, 1, run_here(context, verb, std::move(arguments), std::move(blob)));
     ::_exit(base::write_all(ends[1], base::as_text(out)) == 0 ? 0 : 1);
   }
   ::close(ends[1]);

@@ -1,4 +1,5 @@
-// One act in the vault, from a command that works with the token itself in between.
+// One act in the vault, from a command that works with the token itself in between, or writes files
+// of its caller's afterwards.
 #pragma once
 
 #include <string>
@@ -12,6 +13,6 @@ namespace cardvault::provisioning {
 // neither. REQUIRES a single thread, and no module initialised in this process (PKCS#11 and fork,
 // DESIGN 4.2 trap 9). Throws ToolError as Context::open and Backend::run do.
 [[nodiscard]] wire::AdminAnswer ask_apart(const Context& context, const std::string& verb,
-                                          Arguments arguments);
+                                          Arguments arguments, base::SecretBuffer blob = {});
 
 }  // namespace cardvault::provisioning

@@ -83,7 +83,7 @@ void add_evidence(CLI::App& audit, Chosen& chosen) {
                       "what the log and the checkpoints named with --against are checked with, as "
                       "an earlier audit.vkey (default: the vault's newest)");
   evidence.add_option("--custody", options->custody,
-                      "a folder with transcripts (default: custody/ beside the vault's data)");
+                      "a folder with transcripts (default: that of the configuration)");
   evidence.add_option("--add", options->files, "a further file, repeatable")->take_all();
   evidence.callback([&chosen, options] {
     chosen = [options](const Context& context) { return pack_evidence(context, *options); };

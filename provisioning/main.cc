@@ -4,9 +4,11 @@
 #include <iostream>
 
 #include "provisioning/command_line.h"
+#include "vault/base/fd.h"
 
 int main(int argc, char** argv) {
   using namespace cardvault::provisioning;
+  cardvault::base::fill_standard_descriptors();
   ::signal(SIGPIPE, SIG_IGN);
   std::ios::sync_with_stdio(false);
   Context context{.in = std::cin, .out = std::cout, .err = std::cerr};

@@ -47,6 +47,19 @@ void create_folder(const std::string& path, unsigned mode, const Owner& owner) {
   set_access(path, mode, owner);
 }
 
+bool create_folders(const std::string& path) {
+  if (std::filesystem::is_directory(path)) return false;
+  const std::filesystem::path whole(path);
+  const std::string above = whole.parent_path();
+  if (!above.empty() && create_folders(above) && !whole.has_filename()) return true;  // "above/"
+  if (::mkdir(path.c_str(), 0755) != 0) {
+    if (errno == EEXIST && std::filesystem::is_directory(path)) return false;  // another one's
+    local_failure(path, "cannot be created");
+  }
+  set_access(path, 0755, {});
+  return true;
+}
+
 void set_access(const std::string& path, unsigned mode, const Owner& owner) {
   const base::Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
   if (file.get() < 0) local_failure(path, "cannot be opened");

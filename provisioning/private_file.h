@@ -21,6 +21,10 @@ void create_file(const std::string& path, std::string_view content, unsigned mod
 // Creates a folder that must not exist.
 void create_folder(const std::string& path, unsigned mode, const Owner& owner);
 
+// Creates those on the way to `path` that are missing, open to every account (0755) whatever this
+// one's mask is: the vault's processes, accounts of their own, pass through. True: it made `path`.
+bool create_folders(const std::string& path);
+
 // Gives a file or folder another owner and mode; links are not followed.
 void set_access(const std::string& path, unsigned mode, const Owner& owner);
 

@@ -24,6 +24,8 @@ std::vector<std::string> files_of(const std::vector<std::string>& paths) {
       continue;
     }
     for (const auto& entry : fs::directory_iterator(path)) {
+      // "._anna.approval", ".#anna.approval": systems and editors put them beside a file.
+      if (entry.path().filename().string().starts_with('.')) continue;
       const auto ending = entry.path().extension();
       if (ending == ".action" || ending == ".approval") out.push_back(entry.path());
     }
@@ -92,7 +94,8 @@ ExitCode hand_out_action(const Context& context, const wire::AdminAnswer& answer
                 << custody::explain_write(written)
                 << "): save it there, or run this where you may write.\n";
   }
-  context.err << "It is in " << file << ", good until " << base::format_time(action.expires_ms)
+  context.err << (written == 0 ? "It is in " + file + "," : "It is") << " good until "
+              << base::format_time(action.expires_ms)
               << ".\nEach custodian signs it:  cardvault approve --action " << file
               << " --key KEY\nThen run this command again, with  --approvals " << folder << '\n';
   return ExitCode::kWaits;

@@ -1,6 +1,7 @@
 #include "provisioning/secret_renewal_files.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -30,12 +31,24 @@ void move_if_there(const std::string& from, const std::string& to) {
   sync_directory(fs::path(to).parent_path());
 }
 
-Owner owner_of(const std::string& path) {
+struct stat look_at(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    throw ToolError(ExitCode::kLocal, path + ": " + std::strerror(errno));
+  if (::stat(path.c_str(), &status) == 0) return status;
+  throw ToolError(ExitCode::kLocal, path + ": " + std::strerror(errno));
+}
+
+// Before anybody is asked: at the end it would be too late.
+void demand_replaceable(const std::string& pin) {
+  if (!fs::exists(pin)) {  // as a unit's credential, while the unit is stopped
+    throw ToolError(ExitCode::kLocal, pin +
+                                          ": No such file or directory: a renewal replaces the "
+                                          "PIN's own file: name that one in hsm.token meanwhile");
   }
-  return {static_cast<std::int64_t>(status.st_uid), static_cast<std::int64_t>(status.st_gid)};
+  const std::string folder = fs::absolute(pin).parent_path();
+  if (::access(folder.c_str(), W_OK) == 0) return;
+  throw ToolError(ExitCode::kLocal, folder + ": " + std::strerror(errno) +
+                                        ": a renewal puts a new file of the PIN there: let this "
+                                        "account write to it, or run this as one that may");
 }
 
 }  // namespace
@@ -49,6 +62,7 @@ RenewalFiles::RenewalFiles(const daemon::Config& config)
   if (newest.empty()) {
     throw ToolError(ExitCode::kLocal, folder + ": it has no transcript.N of a ceremony");
   }
+  if (!pin_.empty()) demand_replaceable(pin_);
   const auto dot = newest.rfind('.');
   next = newest.substr(0, dot + 1) + std::to_string(std::stoul(newest.substr(dot + 1)) + 1);
 }
@@ -56,7 +70,8 @@ RenewalFiles::RenewalFiles(const daemon::Config& config)
 void RenewalFiles::begin_pin(const base::SecretText& pin) const {
   if (pin_.empty()) return;
   fs::remove(pin_ + kDraft);
-  create_file(pin_ + kDraft, pin.expose(), 0400, owner_of(pin_));
+  const struct stat before = look_at(pin_);
+  create_file(pin_ + kDraft, pin.expose(), before.st_mode & 07777U, {before.st_uid, before.st_gid});
 }
 
 std::string RenewalFiles::begun_pin() const {

@@ -69,7 +69,7 @@ Command guarded(Command command) {
     } catch (const Unreachable& problem) {
       terminal.err << "cardvault-audit: " << problem.what() << '\n';
       return kUnreachable;
-    } catch (const base::StartupError& problem) {
+    } catch (const std::exception& problem) {
       terminal.err << "cardvault-audit: " << problem.what() << '\n';
       return kCouldNotCheck;
     }

@@ -5,9 +5,23 @@
 #include <iostream>
 
 #include "provisioning/auditor/audit_options.h"
+#include "vault/base/fd.h"
+
+namespace {
+
+// A disk that is full, or a reader that went: nobody has read what was found.
+int say_if_unread(int code) {
+  std::cout.flush();
+  if (std::cout) return code;
+  std::cerr << "cardvault-audit: what belongs on stdout can't be written there, and is lost\n";
+  return code == 0 ? cardvault::auditor::kCouldNotCheck : code;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace cardvault;
+  base::fill_standard_descriptors();
   CLI::App app("Verifies the audit log that a card vault publishes (C2SP tlog-tiles).",
                "cardvault-audit");
   app.require_subcommand(1);
@@ -27,11 +41,11 @@ int main(int argc, char** argv) {
   try {
     auditor::refuse_card_numbers({argv, static_cast<std::size_t>(argc)});
     app.parse(argc, argv);
-    return chosen(terminal);
+    return say_if_unread(chosen(terminal));
   } catch (const CLI::ParseError& problem) {
-    return auditor::tell_of_line(app, problem, std::cout, std::cerr) == 0 ? 0
-                                                                          : auditor::kCouldNotCheck;
-  } catch (const base::StartupError& problem) {
+    const bool asked = auditor::tell_of_line(app, problem, std::cout, std::cerr) == 0;
+    return say_if_unread(asked ? 0 : auditor::kCouldNotCheck);
+  } catch (const std::exception& problem) {
     std::cerr << "cardvault-audit: " << problem.what() << '\n';
     return auditor::kCouldNotCheck;
   }

@@ -1,6 +1,7 @@
 #include "provisioning/auditor/report.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,15 +127,19 @@ int report(const ReportOptions& options, const Terminal& terminal) {
 }
 
 void write_file(const std::string& path, std::string_view bytes) {
-  const std::string draft = path + ".part";
-  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  struct stat there{};
+  // A device or a pipe is written to. Never put a file in its place: /dev/null is everybody's.
+  const bool special = ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
+  const std::string draft = special ? path : path + ".part";
+  const int flags = special ? O_NOCTTY : O_CREAT | O_TRUNC | O_NOFOLLOW;
+  const int fd = ::open(draft.c_str(), O_WRONLY | O_CLOEXEC | flags, 0600);
   int problem = fd < 0 ? errno : 0;
   if (problem == 0) problem = base::write_all(fd, bytes);
   if (problem == 0 && ::fsync(fd) != 0 && errno != EINVAL) problem = errno;
   if (fd >= 0) ::close(fd);
-  if (problem == 0 && std::rename(draft.c_str(), path.c_str()) != 0) problem = errno;
+  if (problem == 0 && !special && std::rename(draft.c_str(), path.c_str()) != 0) problem = errno;
   if (problem == 0) return;
-  if (fd >= 0) ::unlink(draft.c_str());
+  if (fd >= 0 && !special) ::unlink(draft.c_str());
   throw base::StartupError(path + " can't be written: " + std::strerror(problem));
 }
 

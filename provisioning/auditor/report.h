@@ -35,7 +35,7 @@ struct Report {
 // Returns the exit code: a log that is not verified has a report that says so. Throws as above.
 [[nodiscard]] int report(const ReportOptions& options, const Terminal& terminal);
 
-// Beside its place, synced, and moved there. Throws StartupError.
+// Beside its place, synced, and moved there; into what is a device or a pipe. Throws StartupError.
 void write_file(const std::string& path, std::string_view bytes);
 
 }  // namespace cardvault::auditor

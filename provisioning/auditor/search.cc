@@ -21,7 +21,7 @@ void in_parallel(unsigned threads, std::uint64_t count,
   const auto guarded = [&] {
     try {
       work(next);
-    } catch (const base::StartupError&) {
+    } catch (...) {
       const std::scoped_lock lock(mutex);
       if (!failure) failure = std::current_exception();
       next = count;  // the others end

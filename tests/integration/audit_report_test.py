@@ -243,6 +243,21 @@ class OfAVault(unittest.TestCase):
         self.wait_until_published()
         self.assertIn('"op":"audit.evidence"', str(self.events()))
 
+    def test_evidence_has_the_papers_of_where_the_configuration_says(self):
+        papers, config = self.path("papers"), self.path("elsewhere.toml")
+        os.mkdir(papers)
+        with open(os.path.join(papers, "transcript.1"), "w", encoding="ascii") as file:
+            file.write("a ceremony's\n")
+        with open(self.vault.path("vault.toml"), encoding="utf-8") as file:
+            text = file.read()
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f'{text}\n[unseal]\ncustody = "{papers}"\n')
+        archive = self.path("papers.tar")
+        subprocess.run([*self.vault.tool_command()[:1], "--config", config, "audit", "evidence", "--lang", "en",
+                        "-o", archive], check=True, capture_output=True, timeout=120)
+        with tarfile.open(archive) as tar:
+            self.assertIn("custody/transcript.1", tar.getnames())
+
     def test_evidence_of_a_time_to_come_says_so(self):
         done = self.tool("evidence", "--lang", "en", "-o", self.path("later.tar"), "--from", "2101-01-01")
         self.assertIn("no record is in that period", done.stderr)

@@ -167,6 +167,28 @@ class OfALiveVault(unittest.TestCase):
         self.assertEqual(done.stdout, "")
         self.assertFalse(os.path.exists(vault.path("data", "backup.part")))
 
+    def test_what_administrators_put_beside_its_files_is_taken_or_passed_over(self):
+        """Minutes of the ceremony; a record that a full disk left empty; a copy by a file manager; an editor's."""
+        for name, data in (("custody/minutes.pdf", bytes(3 << 20)), ("custody/transcript.1.drills", b""),
+                           ("custody/.transcript.1.swp", b"x"), ("gate-web.old.toml", b""),
+                           ("gate-web (copy).toml", b"x = 1\n")):
+            with open(vault.path(name), "wb") as file:
+                file.write(data)
+            self.addCleanup(os.remove, vault.path(name))
+        os.mkdir(vault.path("gate-folder.toml"))
+        self.addCleanup(os.rmdir, vault.path("gate-folder.toml"))
+        path = os.path.join(vault.top, "-with strays.cvb")
+        # Without stderr its messages must go nowhere, least of all into the file.
+        done = subprocess.run(["sh", "-c", 'exec "$@" 2>&-', "sh", *vault.tool_command("backup", "create", path)],
+                              stdout=subprocess.DEVNULL, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0)
+        self.addCleanup(os.remove, path)
+        code, text = vault.custodians.sit("backup", "verify", path, "--key", vault.vkey(), "--open",
+                                          entering=vault.custodians.shares("backup-key"))
+        self.assertEqual(code, 0, text)
+        listed = vault.custodians.tool("share", "list", "--transcript", vault.path("custody", "transcript.1"))
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+
     @staticmethod
     def backup_takes():
         begin = time.monotonic()

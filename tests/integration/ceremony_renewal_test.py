@@ -88,10 +88,23 @@ class Renewal(Ceremonies):
         self.assertEqual(sitting.run(), 1, sitting.text)
         self.assertIn("anna left, and is in the new plan", sitting.text)
 
+    def test_a_pin_file_that_cannot_be_replaced_is_named_before_anybody_is_asked(self):
+        pin = os.path.join(self.vault.dir, "pin")
+        os.rename(pin, pin + ".away")
+        sitting = self.renewal()
+        self.assertEqual(sitting.run(), 4, sitting.text)
+        self.assertIn(f"{pin}: No such file", sitting.text)
+        self.assertEqual(sitting.prompts, 0)
+
     def test_what_who_left_knows_opens_nothing_any_more(self):
+        # As an administrator may have set it up: the daemon reads its PIN by its group.
+        pin = os.path.join(self.vault.dir, "pin")
+        os.chmod(pin, 0o440)
+        access = [(s.st_mode, s.st_uid, s.st_gid) for s in [os.stat(pin)]]
         sitting = self.renewal()
         self.assertEqual(sitting.run(), 0, sitting.text[-3000:])
         self.assert_renewed(sitting.papers)
+        self.assertEqual([(s.st_mode, s.st_uid, s.st_gid) for s in [os.stat(pin)]], access)
 
     def test_no_two_splits_have_one_number_however_often_it_is_broken_off(self):
         names = []

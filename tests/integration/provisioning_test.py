@@ -22,10 +22,10 @@ CARD = {"pan": "4111111111111111", "expiry": "2029-12", "customer": "+7701000000
 TOOL = os.path.join(vault_fixture.PROGRAMS, "cardvault")
 
 
-def init(folder, *options, cwd=None):
+def init(folder, *options, **how):
     return subprocess.run([TOOL, "init", "--dir", folder, "--daemon-user", "61001",
                            "--gate", "web=61002", *options],
-                          capture_output=True, text=True, timeout=120, cwd=cwd)
+                          capture_output=True, text=True, timeout=120, **how)
 
 
 @unittest.skipIf(os.geteuid() != 0, "gives files to other accounts")
@@ -55,6 +55,45 @@ class Init(unittest.TestCase):
             text = pathlib.Path(self.dir, name).read_text(encoding="utf-8")
             self.assertIn(self.dir, text, name)
             self.assertNotRegex(text, '["= ]vault/', name)
+
+    def test_makes_folders_that_the_vaults_accounts_pass_whatever_the_mask(self):
+        for mask in (0o077, 0o027, 0):
+            top = os.path.join(self.top, f"{mask:o}")
+            folder, settings = os.path.join(top, "vault"), os.path.join(top, "etc", "cardvault")
+            done = init(folder + "/", "--config-dir", settings, umask=mask)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for made in (top, folder, f"{folder}/run", f"{folder}/run/cardvaultd", f"{top}/etc", settings):
+                self.assertEqual(stat.S_IMODE(os.stat(made).st_mode), 0o755, (oct(mask), made))
+            self.assertNotIn("//", pathlib.Path(settings, "vault.toml").read_text(encoding="utf-8"))
+
+    def test_keeps_its_configuration_on_another_file_system_too(self):
+        if os.stat("/dev/shm").st_dev == os.stat(self.top).st_dev:
+            self.skipTest("there is one file system")
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as settings:
+            done = init(self.dir, "--config-dir", settings)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(sorted(os.listdir(settings)), ["gate-web.toml", "softhsm2.conf", "vault.toml"])
+            for name in os.listdir(settings):
+                self.assertEqual(stat.S_IMODE(os.stat(os.path.join(settings, name)).st_mode), 0o644)
+            self.assertFalse(os.path.exists(os.path.join(self.dir, "init.tmp")))
+
+    def test_a_folder_that_it_may_not_write_to_is_found_before_anything_is_made(self):
+        os.chmod(self.top, 0o755)
+        settings, folder = os.path.join(self.top, "etc"), os.path.join(self.top, "open")
+        os.mkdir(settings)
+        os.mkdir(folder)
+        os.chown(folder, 61001, 61001)
+        done = init(folder, "--config-dir", settings, user=61001, group=61001, extra_groups=[])
+        self.assertEqual(done.returncode, 4)
+        self.assertIn(f"{settings}: Permission denied", done.stderr)
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_a_name_that_softhsms_configuration_would_cut_off_is_refused(self):
+        for name in ("vault #1", "vault=1"):
+            refused = init(os.path.join(self.top, name))
+            self.assertEqual(refused.returncode, 2)
+            self.assertIn("has # or =", refused.stderr)
+        self.assertEqual(os.listdir(self.top), [])
 
     def test_makes_every_key_with_its_check_value(self):
         done = init(self.dir, "--format", "json")
@@ -112,6 +151,16 @@ class Init(unittest.TestCase):
         stage = os.path.join(self.dir, "init.tmp")
         left = os.listdir(stage) if os.path.exists(stage) else []
         self.assertLessEqual(set(left), {"softhsm2.stage.conf"})
+
+
+class Dev(unittest.TestCase):
+    def test_a_folder_is_named_from_where_its_caller_stands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "v 1"))
+            done = subprocess.run([os.path.join(vault_fixture.ROOT, "dev"), "down", "v 1"], cwd=folder,
+                                  capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(f"no vault runs in {os.path.realpath(folder)}/v 1", done.stderr)
 
 
 class Tool(unittest.TestCase):

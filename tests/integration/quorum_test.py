@@ -58,6 +58,9 @@ class Quorum(unittest.TestCase):
         for one in people:
             with open(os.path.join(folder, one.name + ".approval"), "w", encoding="ascii") as file:
                 file.write(one.approve(action))
+            # What a Mac leaves beside each file on a medium.
+            with open(os.path.join(folder, "._" + one.name + ".approval"), "wb") as file:
+                file.write(b"\0\5\x16\7")
 
     def with_quorum(self, *command):
         folder, action = self.ask(*command)

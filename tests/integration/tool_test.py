@@ -187,6 +187,16 @@ class Tool(ToolCase):
                 with self.subTest(arguments=arguments):
                     self.assertIn(name, self.run_tool(LOCAL, *arguments).stderr)
 
+    def test_what_nobody_can_read_is_not_done_with_0(self):
+        audit = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
+        for command, code in (([*self.vault.tool_command(), "key", "list"], LOCAL), ([audit, "--help"], 2)):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            self.assertEqual(done.returncode, code, command)
+            self.assertIn("stdout can't be written", done.stderr)
+            closed = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *command], timeout=30)
+            self.assertEqual(closed.returncode, code, command)
+
     # --- operators ---
 
     @AS_ROOT
@@ -320,6 +330,14 @@ class StoppedVault(unittest.TestCase):
         tool.everything_reads()
         tool.everything_refuses()
         self.assertIn("no vault runs", tool.run_tool(DONE, "status").stderr)
+        with tempfile.TemporaryDirectory() as own:  # what is written for its caller is the caller's to write
+            points = [f"p256:{point}" for point in (
+                "0259cb73d56555a506036b4c52100b7f630add3d7f8c64c153dbbcdc7c74ceb217",
+                "0310eff65f39d502b288dbc5b2283c816905e402ef7f93e93fc855bad6e38d3d88")]
+            draft = os.path.join(own, "custodians")
+            tool.run_tool(DONE, "custodian", "draft", "--needed", "2", "--custodian", "anna=" + points[0],
+                          "--custodian", "bolat=" + points[1], "--out", draft)
+            self.assertEqual(os.stat(draft).st_uid, os.geteuid())
         tool.run_tool(UNREACHABLE, "audit", "tail", "--follow")
         warnings = [f["what"] for f in tool.findings(DONE) if f["severity"] == "warning"]
         self.assertIn("no vault runs", str(warnings))

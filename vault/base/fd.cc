@@ -1,5 +1,7 @@
 #include "vault/base/fd.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 
 namespace cardvault::base {
@@ -13,6 +15,13 @@ int write_all(int fd, std::string_view bytes) noexcept {
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return 0;
+}
+
+void fill_standard_descriptors() noexcept {
+  int fd = 0;
+  while ((fd = ::open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO) {  // the lowest free
+  }
+  if (fd >= 0) ::close(fd);
 }
 
 }  // namespace cardvault::base

@@ -35,4 +35,9 @@ class Fd {
 // Writes all, going on after signals. 0, or errno; then a part may be written.
 [[nodiscard]] int write_all(int fd, std::string_view bytes) noexcept;
 
+// Gives descriptors 0, 1 and 2 that this process was started without an empty input: else a file
+// that is opened next takes the number, and gets what is printed. Printing fails then. Before any
+// thread.
+void fill_standard_descriptors() noexcept;
+
 }  // namespace cardvault::base

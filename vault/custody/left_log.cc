@@ -30,7 +30,7 @@ void record_left(const std::string& transcript_path, const std::string& name, st
 std::vector<Left> all_who_left(const std::string& transcript_path, const Transcript& transcript) {
   std::vector<Left> out;
   const std::string file = left_log_path(transcript_path);
-  if (!fs::exists(file)) return out;
+  if (!fs::exists(file) || fs::is_empty(file)) return out;  // the first one failed
   std::istringstream lines(read_text_file(file));
   for (std::string text; std::getline(lines, text);) {
     const auto blank = text.find(' ');

@@ -20,6 +20,15 @@ std::string folder_of(const std::string& path) {
   return std::filesystem::absolute(path).lexically_normal().parent_path().string();
 }
 
+// The folder, because what is in it is replaced by renaming; a link's own, and that of what it
+// means.
+void reach_beside(std::vector<std::string>& read, const std::string& path) {
+  read.push_back(folder_of(path));
+  std::error_code unseen;
+  const auto real = std::filesystem::canonical(path, unseen);
+  if (!unseen && real.parent_path() != read.back()) read.push_back(real.parent_path());
+}
+
 // What a module is told at C_Initialize may name folders: configdir='sql:/var/lib/nss'.
 std::vector<std::string> paths_in(const std::string& init_args) {
   std::vector<std::string> paths;
@@ -71,10 +80,10 @@ void reach_token(sandbox::FileAccess& files, const hsm::TokenConfig& token) {
     files.read.push_back(conf);
     std::string folder = hsm::folder_of_softhsm_conf(conf);
     if (folder.ends_with('/')) folder.pop_back();
-    if (!folder.empty()) files.read.push_back(folder_of(folder));
+    if (!folder.empty()) reach_beside(files.read, folder);
   }
   const std::string pin = hsm::parse_token_uri(token.token_uri).pin_source;
-  if (!pin.empty()) files.read.push_back(folder_of(pin));
+  if (!pin.empty()) reach_beside(files.read, pin);
   for (const auto& path : paths_in(token.init_args)) files.read.push_back(path);
 }
 
@@ -91,7 +100,7 @@ sandbox::FileAccess reachable_files(const Config& config) {
                 "/etc/pkcs11",      "/etc/softhsm",       "/dev/urandom",
                 "/dev/random",      "/proc/self",         "/proc/meminfo",
                 "/proc/sys",        "/proc/stat",         "/sys/devices/system/cpu"};
-  files.read.push_back(folder_of(config.path));
+  reach_beside(files.read, config.path);
   for (const GateConfig& gate : config.gates) files.read.push_back(folder_of(gate.socket));
   reach_token(files, config.hsm);
   for (const hsm::TokenConfig& standby : config.standbys) reach_token(files, standby);

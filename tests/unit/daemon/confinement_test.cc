@@ -54,6 +54,31 @@ TEST(ReachableFiles, ATokenIsReadByTheFolderItStandsInAndNeverWritten) {
   }
 }
 
+// Landlock goes by what a path leads to: a token that was moved to a larger disk, a shared PIN.
+TEST(ReachableFiles, WhatALinkLeadsTo) {
+  namespace fs = std::filesystem;
+  const fs::path top = fs::path(testing::TempDir()) / ("links-" + std::to_string(::getpid()));
+  for (const char* folder : {"vault", "disk/token", "pins", "etc"}) {
+    fs::create_directories(top / folder);
+  }
+  fs::create_directory_symlink(top / "disk/token", top / "vault/token");
+  std::ofstream(top / "pins/pin") << "1234";
+  fs::create_symlink(top / "pins/pin", top / "vault/pin");
+  std::ofstream(top / "etc/vault.toml") << "";
+  fs::create_symlink(top / "etc/vault.toml", top / "vault/vault.toml");
+  std::ofstream(top / "conf") << "directories.tokendir = " << (top / "vault/token").string()
+                              << "\n";
+  Config config = of_module("/usr/lib/softhsm/libsofthsm2.so");
+  config.path = top / "vault/vault.toml";
+  config.hsm.softhsm_conf = top / "conf";
+  config.hsm.token_uri = "pkcs11:token=x?pin-source=file:" + (top / "vault/pin").string();
+  const fs::path real = fs::canonical(top);
+  EXPECT_THAT(reachable_files(config).read,
+              testing::IsSupersetOf({(top / "vault").string(), (real / "disk").string(),
+                                     (real / "pins").string(), (real / "etc").string()}));
+  fs::remove_all(top);
+}
+
 TEST(ReachableFiles, EachHsmHasItsOwn) {
   Config config = of_module("/opt/vendor/lib/module.so");
   hsm::TokenConfig& standby = config.standbys.emplace_back();

@@ -2,13 +2,18 @@
 #include "provisioning/key_exchange.h"
 #include "hsm/softhsm_conf.h"
 
+#include <grp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "provisioning/exit_code.h"
 #include "provisioning/key_folder_files.h"
@@ -74,6 +79,18 @@ TEST_F(TokenExchangeTest, TheCopyGetsTheModesOfTheLiveToken) {
   EXPECT_EQ(fs::status(token()).permissions(), fs::perms(0700));
 }
 
+// SoftHSM takes what follows a # for a comment, and blanks anywhere (softhsm2.conf(5)).
+TEST_F(TokenExchangeTest, TheFolderIsReadAsSoftHsmReadsIt) {
+  const fs::path conf = dir_ / "softhsm2.conf";
+  for (const char* line : {"directories.tokendir = /a b/token", "directories.tokendir=/a b/token\r",
+                           "\t directories.tokendir =/a b/token\t # since the move"}) {
+    write(conf, std::string("# directories.tokendir = /old\n") + line + "\nlog.level = ERROR\n");
+    EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "/a b/token") << line;
+  }
+  write(conf, "# directories.tokendir = /old\n");
+  EXPECT_EQ(hsm::folder_of_softhsm_conf(conf), "");
+}
+
 // A key that an administrator adds by hand is the account's that did it.
 TEST_F(TokenExchangeTest, TheCopyIsReadByWhoReadsTheTokenWhateverLiesBesideIt) {
   for (int i = 0; i < 20; ++i) {  // one of them comes first, in whatever order the folder is read
@@ -87,6 +104,65 @@ TEST_F(TokenExchangeTest, TheCopyIsReadByWhoReadsTheTokenWhateverLiesBesideIt) {
   for (const char* name : {"token.object", "key.object", "second.object", "by-hand-7"}) {
     EXPECT_EQ(fs::status(token() / "one" / name).permissions(), fs::perms(0440)) << name;
   }
+}
+
+// Runs `work` in a process of its own, which it may change; true: it returned true.
+bool in_child(const std::function<bool()>& work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      ::_exit(work() ? 0 : 1);
+    } catch (const std::exception&) {
+      ::_exit(2);
+    }
+  }
+  int status = -1;
+  return ::waitpid(child, &status, 0) == child && status == 0;
+}
+
+// The daemon may read the token by its group alone.
+TEST_F(TokenExchangeTest, TheCopyHasTheTokensGroupWhoeverMakesIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "becomes another account";
+  constexpr uid_t kKeeper = 61001;
+  constexpr gid_t kDaemons = 61009;
+  fs::permissions(token(), fs::perms(0750));
+  fs::permissions(token() / "one" / "key.object", fs::perms(0440));
+  ASSERT_EQ(::chown(dir_.c_str(), kKeeper, kKeeper), 0);
+  for (const fs::path& path : {token(), token() / "one", token() / "one" / "key.object"}) {
+    ASSERT_EQ(::chown(path.c_str(), kKeeper, kDaemons), 0);
+  }
+  EXPECT_TRUE(in_child([&] {
+    if (::setgroups(1, &kDaemons) != 0 || ::setgid(kKeeper) != 0 || ::setuid(kKeeper) != 0) {
+      return false;
+    }
+    TokenExchange exchange(token());
+    make(exchange);
+    return true;
+  }));
+  for (const fs::path& path : {token(), token() / "one", token() / "one" / "second.object"}) {
+    struct stat status{};
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_gid, kDaemons) << path;
+  }
+}
+
+TEST_F(TokenExchangeTest, AMountPointIsRefusedBeforeAnythingIsMade) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounts";
+  const auto mounted = [&] {
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount(token().c_str(), token().c_str(), nullptr, MS_BIND, nullptr) == 0;
+  };
+  if (!in_child(mounted)) GTEST_SKIP() << "may not mount";
+  EXPECT_TRUE(in_child([&] {
+    if (!mounted()) return false;
+    try {
+      const TokenExchange exchange(token());
+    } catch (const ToolError& problem) {
+      return std::string(problem.what()).find("is a mount point") != std::string::npos;
+    }
+    return false;
+  }));
 }
 
 TEST_F(TokenExchangeTest, TakenBackItIsAsItWas) {

@@ -1,11 +1,18 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <filesystem>
 #include <sstream>
 
 #include "provisioning/auditor/event_printer.h"
 #include "provisioning/auditor/html.h"
+#include "provisioning/auditor/report.h"
 #include "provisioning/auditor/report_page.h"
 #include "provisioning/auditor/tar.h"
+#include "vault/base/fd.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -28,6 +35,24 @@ ReportFacts facts() {
   made.to_ms = kBegin + 30 * kDayMs;
   made.verified.checkpoint = {.origin = "bank.example/vault", .size = 10, .root = {}};
   return made;
+}
+
+// As root, a file in the place of /dev/null would be the whole machine's misfortune.
+TEST(WrittenFile, TakesNoPlaceOfADeviceOrAPipe) {
+  const std::string folder = testing::TempDir() + "/written-" + std::to_string(::getpid());
+  std::filesystem::create_directory(folder);
+  const std::string pipe = folder + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const base::Fd end(::open(pipe.c_str(), O_RDWR | O_CLOEXEC));
+  write_file(pipe, "report");
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  std::array<char, 16> found{};
+  if (std::filesystem::is_fifo(pipe)) {
+    EXPECT_EQ(::read(end.get(), found.data(), found.size()), 6);
+  }
+  EXPECT_THROW(write_file(folder, "report"), base::StartupError);
+  EXPECT_FALSE(std::filesystem::exists(pipe + ".part"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Html, OfALogHasNoMarkupAndNothingHidden) {
