@@ -44,8 +44,8 @@ std::vector<Drill> last_drills(const std::string& transcript_path) {
     }
   }
   const std::string path = drill_log_path(transcript_path);
-  if (!std::filesystem::exists(path) || std::filesystem::is_empty(path))
-    return out;  // the first one failed
+  // One that is empty is the first one's that failed.
+  if (!std::filesystem::exists(path) || std::filesystem::is_empty(path)) return out;
   std::istringstream lines(read_text_file(path));
   std::string text;
   while (std::getline(lines, text)) {
