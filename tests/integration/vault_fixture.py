@@ -22,12 +22,11 @@ import sys
 import tempfile
 import threading
 import time
-import unittest
-import weakref
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "recipient"))
 import recipient  # noqa: E402  (its folder is known only now)
+from failure_logs import vaults_that_tell  # noqa: E402
 from free_ports import free_ports  # noqa: E402
 
 GATES = ("web", "processor", "auditor")
@@ -66,10 +65,8 @@ class Vault:
     """`settings` are `--set` arguments ("limits.rate_per_s=0"), `options` further ones of `up`, or a
     function that makes them from the vault's folder."""
 
-    all = weakref.WeakSet()
-
     def __init__(self, settings=(), options=()):
-        Vault.all.add(self)
+        vaults_that_tell.add(self)
         self.dir = tempfile.mkdtemp(prefix="cardvault-test-", dir=os.environ.get("CARDVAULT_TMP"))
         os.chmod(self.dir, 0o711)  # the processes drop to their own users, who must get through
         self.settings = list(settings)
@@ -88,9 +85,8 @@ class Vault:
         command = [os.path.join(ROOT, "dev"), "up", self.dir, "--port", str(self.port)]
         for setting in self.settings:
             command += ["--set", setting]
-        done = subprocess.run(
-            command + self.options, cwd=ROOT, capture_output=True, text=True, timeout=UP_TIMEOUT_S
-        )
+        done = subprocess.run(command + self.options, cwd=ROOT, capture_output=True, text=True,
+                              timeout=UP_TIMEOUT_S)
         if done.returncode != 0:
             raise RuntimeError(f"./dev up failed:\n{done.stdout}{done.stderr}\n{self.log_tail()}")
 
@@ -284,9 +280,8 @@ class Vault:
         fresh = key not in self._kept
         if fresh:
             host, port = self.address(gate)
-            self._kept[key] = http.client.HTTPSConnection(
-                host, port, timeout=30, context=self.context(client)
-            )
+            self._kept[key] = http.client.HTTPSConnection(host, port, timeout=30,
+                                                          context=self.context(client))
         try:
             return self.send(self._kept[key], method, path, body, headers)
         except (http.client.HTTPException, OSError):
@@ -366,35 +361,6 @@ def default_gate(client):
     return client if client in GATES else "web"
 
 
-class ResultWithLogs(unittest.TextTestResult):
-    """Of the first test that fails, also what the vaults' logs end with then."""
-
-    logs = None
-
-    def _failed(self):
-        if self.logs is None:
-            self.logs = [f"{vault.path('log')} ended then:\n{vault.log_tail(60)}" for vault in Vault.all]
-
-    def addFailure(self, test, err):
-        self._failed()
-        super().addFailure(test, err)
-
-    def addError(self, test, err):
-        self._failed()
-        super().addError(test, err)
-
-    def addSubTest(self, test, subtest, err):
-        if err is not None:
-            self._failed()
-        super().addSubTest(test, subtest, err)
-
-    def printErrors(self):
-        super().printErrors()
-        for log in self.logs or ():
-            self.stream.writeln(log)
-
-
-unittest.TextTestRunner.resultclass = ResultWithLogs
 _shared = None
 
 
