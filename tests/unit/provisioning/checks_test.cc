@@ -12,6 +12,7 @@
 #include "provisioning/exit_code.h"
 #include "provisioning/local_checks.h"
 #include "provisioning/private_file.h"
+#include "tests/fakes/own_path.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -146,7 +147,7 @@ TEST_F(Checks, FindAGateWithoutItsCertificate) {
 }
 
 TEST(PrivateFile, IsNeverMadeThroughALinkOrTwice) {
-  const std::string path = testing::TempDir() + "private_file";
+  const std::string path = fakes::own_path("private_file");
   fs::remove(path);
   create_file(path, "a", 0400, {});
   EXPECT_THROW(create_file(path, "b", 0400, {}), ToolError);
