@@ -104,9 +104,9 @@ class BadInput(unittest.TestCase):
         copy = self.copy()
         for path in (os.path.join(copy, "checkpoint"), place(copy, "entries", 1, 256)):
             os.chmod(path, 0o600)
-            for command in (["verify", copy, "--key", self.log.vkey], ["find", copy, "--key", self.log.vkey, "--token", "tok_300"]):
-                done = subprocess.run([AUDIT, *command], user=61001, group=61001, extra_groups=[],
-                                      capture_output=True, text=True, timeout=60)
+            for command, *options in (["verify"], ["find", "--token", "tok_300"]):
+                done = subprocess.run([AUDIT, command, copy, "--key", self.log.vkey, *options], user=61001, group=61001,
+                                      extra_groups=[], capture_output=True, text=True, timeout=60)
                 self.assertEqual(done.returncode, 2, done)
                 self.assertIn(f"{path} can't be read: Permission denied", done.stderr)
             os.chmod(path, 0o644)
