@@ -3,6 +3,8 @@
 
 #include <grp.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,6 +121,19 @@ TEST_F(WritableFolderTest, WhatIsNotAllItsOwnersIsPutBackAsItWas) {
   ASSERT_EQ(::chown((dir_ / "pkcs11.txt").c_str(), 0, 0), 0);  // as an editor of root's leaves it
   EXPECT_TRUE(in_child([&] { return refuses(dir_, "pkcs11.txt can't be written"); }));
   expect_closed();
+}
+
+TEST_F(WritableFolderTest, AFileSystemThatIsReadOnlyIsSaidToRootToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "mounts";
+  const auto mounted = [&] {
+    const char* path = dir_.c_str();
+    return ::unshare(CLONE_NEWNS) == 0 &&
+           ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount(path, path, nullptr, MS_BIND, nullptr) == 0 &&
+           ::mount("none", path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr) == 0;
+  };
+  if (!in_child(mounted, 0)) GTEST_SKIP() << "may not mount";
+  EXPECT_TRUE(in_child([&] { return mounted() && refuses(dir_, "Read-only file system"); }, 0));
 }
 
 TEST_F(WritableFolderTest, AFolderThatIsGoneIsNamed) {
