@@ -100,6 +100,7 @@ TEST_F(ShimTest, WithoutGcmTheSecondSuiteIsUsedAndItsKeyMade) {
     EXPECT_EQ((*made)[1].label, "pan-enc-mac/9");
   }
   EXPECT_THAT(start_error(config_), ::testing::HasSubstr("second key")) << "id-enc/1 has none";
+  EXPECT_TRUE(KeyMaker::open(config_)->destroy({KeyPurpose::kPanEnc, 9}));  // of a shared token
 }
 
 TEST_F(ShimTest, RefusedCopiesFallBackToTheTokensKeys) {
