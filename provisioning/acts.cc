@@ -8,6 +8,7 @@
 
 #include "provisioning/certificate.h"
 #include "provisioning/config_file.h"
+#include "provisioning/key_vault_line.h"
 #include "provisioning/progress.h"
 #include "vault/daemon/bounds.h"
 
@@ -70,7 +71,7 @@ ExitCode add_client(const Context& context, const ClientOptions& options) {
   add_number(arguments, "rate", options.rate);
   add_number(arguments, "reveals_per_hour", options.reveals_per_hour);
   add_number(arguments, "reveals_per_day", options.reveals_per_day);
-  const ExitCode code = act(context, "client.add", std::move(arguments));
+  const ExitCode code = act_apart(context, "client.add", std::move(arguments));
   if (code == ExitCode::kDone && !named_by_a_gate(context.config, options.id)) {
     context.err << "cardvault: no gate names it yet: add \"" << options.id
                 << "\" to clients of its [[gate]] in " << context.config
@@ -99,11 +100,11 @@ ExitCode change_client(const Context& context, const ClientRights& rights) {
                     "nothing to change: give --permissions, --purposes, --rate, "
                     "--reveals-per-hour or --reveals-per-day");
   }
-  return act(context, "client.change", std::move(arguments));
+  return act_apart(context, "client.change", std::move(arguments));
 }
 
 ExitCode approve_gates(const Context& context) {
-  return act(context, "gate.approve", daemon::bounds_of(daemon::read_config(context.config)));
+  return act_apart(context, "gate.approve", daemon::bounds_of(daemon::read_config(context.config)));
 }
 
 ExitCode import_bins(const Context& context, const std::string& path) {

@@ -1,6 +1,7 @@
 #include "provisioning/ceremony_delivery.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "provisioning/custody/qr_code.h"
 #include "provisioning/custody/share_file.h"
@@ -63,11 +64,18 @@ void on_paper(Terminal& terminal, Desk& desk, const std::string& name, const Sha
   }
 }
 
-// What lies on the medium opens with the custodian's key and is this share.
-bool opens(const std::string& path, custody::CustodianKey& key, const Share& share) {
-  const auto file = custody::parse_share_file(path, custody::read_text_file(path));
-  const auto opened = custody::open_share(file, key);
-  return opened && custody::share_digest(*opened) == custody::share_digest(share);
+// Empty when what lies on the medium opens with the custodian's key and is this share; else what is
+// wrong. The medium may have been pulled out since it was written.
+std::string fault_of(const std::string& path, custody::CustodianKey& key,
+                     const custody::PlanCustodian& who, const Share& share) {
+  try {
+    const auto file = custody::parse_share_file(path, custody::read_text_file(path));
+    const auto opened = custody::open_share(file, key);
+    if (opened && custody::share_digest(*opened) == custody::share_digest(share)) return "";
+  } catch (const base::StartupError&) {
+    return path + ": it can't be read back: is the medium in, and mounted?";
+  }
+  return path + ": it does not open with " + who.custodian.name + "'s key";
 }
 
 std::string on_medium(Terminal& terminal, custody::CustodianKey& key,
@@ -75,20 +83,22 @@ std::string on_medium(Terminal& terminal, custody::CustodianKey& key,
                       const DeliveryRules& rules) {
   const auto content = custody::seal_share(share, who.custodian, rules.banner);
   if (!content) throw ToolError(ExitCode::kLocal, "a share can't be encrypted: OpenSSL failed");
+  std::string written;  // and not read back: the medium was pulled out, and may come in again
   for (;;) {
     const std::string path = folder + "/" + custody::share_file_name(share.label);
     const int error = custody::write_new_file(path, *content);
-    if (error == 0 && opens(path, key, share)) {
+    const bool there = error == 0 || (error == EEXIST && path == written);
+    if (there) written = path;
+    const std::string fault =
+        there ? fault_of(path, key, who, share) : path + ": " + custody::explain_write(error);
+    if (fault.empty()) {
       if (custody::same_device(folder, rules.home)) {
         terminal.say("Note: " + folder + " is on this machine's own disk, not on a medium.");
       }
       terminal.say("Written, read back and opened: " + path);
       return path;
     }
-    terminal.say(path + ": " +
-                 (error != 0 ? custody::explain_write(error)
-                             : "it does not open with " + who.custodian.name + "'s key") +
-                 ".");
+    terminal.say(fault + ".");
     folder = terminal.ask(who.custodian.name + ": folder of your medium, this or another", folder);
   }
 }

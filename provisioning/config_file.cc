@@ -53,11 +53,11 @@ GateEntry read_gate(const toml::table& gate) {
 std::vector<HsmEntry> read_hsms(const toml::table& file) {
   const auto hsm = file["hsm"];
   HsmEntry first{hsm["module"].value_or(""), hsm["token"].value_or(""),
-                 hsm["softhsm_conf"].value_or("")};
+                 hsm["softhsm_conf"].value_or(""), hsm["init_args"].value_or("")};
   std::vector<HsmEntry> hsms;
   if (const toml::array* tokens = hsm["token"].as_array()) {
     for (const toml::node& token : *tokens) {
-      hsms.push_back({first.module, token.value_or(""), first.softhsm_conf});
+      hsms.push_back({first.module, token.value_or(""), first.softhsm_conf, first.init_args});
     }
   }
   if (hsms.empty()) hsms.push_back(first);
@@ -67,7 +67,7 @@ std::vector<HsmEntry> read_hsms(const toml::table& file) {
     const toml::table* standby = node.as_table();
     if (standby == nullptr) continue;
     hsms.push_back({(*standby)["module"].value_or(first.module), (*standby)["token"].value_or(""),
-                    (*standby)["softhsm_conf"].value_or("")});
+                    (*standby)["softhsm_conf"].value_or(""), (*standby)["init_args"].value_or("")});
   }
   return hsms;
 }

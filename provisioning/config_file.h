@@ -20,6 +20,7 @@ struct HsmEntry {
   std::string module;
   std::string token;  // RFC 7512 URI
   std::string softhsm_conf;
+  std::string init_args;  // of C_Initialize
 };
 
 struct ConfigFile {

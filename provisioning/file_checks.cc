@@ -11,6 +11,7 @@
 #include "hsm/softhsm_conf.h"
 #include "provisioning/key_token_folder.h"
 #include "provisioning/local_checks.h"
+#include "provisioning/new_keys.h"
 #include "provisioning/renewed_token.h"
 
 namespace cardvault::provisioning {
@@ -137,6 +138,21 @@ void check_softhsm(const HsmEntry& one, uid_t daemon_uid, uid_t config_uid, Find
   }
 }
 
+// NSS's databases roll back what a killed command wrote, but not for the daemon, which may only
+// read.
+void check_in_place(const std::string& folder, Findings& findings) {
+  std::error_code unseen;
+  for (const char* name : {"/key4.db-journal", "/cert9.db-journal"}) {
+    if (folder.empty() || !std::filesystem::exists(folder + name, unseen)) continue;
+    findings.push_back({Severity::kError,
+                        folder + name +
+                            ": a change of the token was broken off, or is under way; "
+                            "a vault that starts can't open the token until it is "
+                            "taken back",
+                        "run the command again (`cardvault key` or `share renew`)"});
+  }
+}
+
 }  // namespace
 
 void check_files(const std::string& config_path, const ConfigFile& config, Findings& findings) {
@@ -160,6 +176,7 @@ void check_files(const std::string& config_path, const ConfigFile& config, Findi
       ::stat(config.data_dir.c_str(), &data) == 0 && ::stat(config_path.c_str(), &settings) == 0;
   for (const HsmEntry& one : config.hsms) {
     check_pin(one, config.custodians_unseal, findings);
+    check_in_place(folder_of_init_args(one.init_args), findings);
     if (known && !one.softhsm_conf.empty()) {
       check_softhsm(one, data.st_uid, settings.st_uid, findings);
     }

@@ -54,13 +54,13 @@ TokenExchange::TokenExchange(std::string folder)
     : folder_(std::move(folder)),
       parent_(fs::path(folder_).parent_path()),
       change_(folder_ + ".change") {
-  lock_ = ::open(parent_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0 && errno != EACCES) give_up(parent_);
-  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+  lock_ = base::Fd(::open(parent_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!lock_ && errno != EACCES) give_up(parent_);
+  if (lock_ && ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     throw ToolError(ExitCode::kLocal,
                     "another command is changing the token in " + parent_ + ": wait for its end");
   }
-  if (lock_ < 0 || ::access(parent_.c_str(), W_OK) != 0) {
+  if (!lock_ || ::access(parent_.c_str(), W_OK) != 0) {
     throw ToolError(ExitCode::kLocal, parent_ + " can't be written (" + std::strerror(errno) +
                                           "): run this as root, or as the account that owns the "
                                           "token's folder");
@@ -74,8 +74,6 @@ TokenExchange::TokenExchange(std::string folder)
   settle();
 }
 
-TokenExchange::~TokenExchange() { ::close(lock_); }
-
 unsigned long TokenExchange::generation_of(const std::string& folder) const {
   unsigned long generation = 0;
   std::ifstream(folder + "/generation") >> generation;
@@ -83,7 +81,13 @@ unsigned long TokenExchange::generation_of(const std::string& folder) const {
 }
 
 void TokenExchange::settle() {
-  if (!fs::exists(change_)) return;
+  const auto what = fs::symlink_status(change_);
+  if (!fs::exists(what)) return;
+  if (!fs::is_directory(what)) {
+    throw ToolError(ExitCode::kLocal, change_ + " is no folder: the token's changed copy is made " +
+                                          "under that name, and no command left this there. Move " +
+                                          "it elsewhere, then run this again");
+  }
   const bool complete = fs::exists(change_ + "/note");
   // Generations only grow: the newer of the two is the one that was changed.
   const bool exchanged = complete && generation_of(folder_) > generation_of(copy());

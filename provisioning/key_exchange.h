@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "vault/base/fd.h"
+
 namespace cardvault::provisioning {
 
 // What a change does, for whoever has to finish it.
@@ -30,7 +32,6 @@ class TokenExchange {
  public:
   // Locks, and settles what a killed process left.
   explicit TokenExchange(std::string folder);
-  ~TokenExchange();
   TokenExchange(const TokenExchange&) = delete;             // owns the lock
   TokenExchange& operator=(const TokenExchange&) = delete;  // owns the lock
 
@@ -60,7 +61,7 @@ class TokenExchange {
   void remove_change();
 
   std::string folder_, parent_, change_;
-  int lock_ = -1;
+  base::Fd lock_;
   bool rolled_back_ = false;
   std::optional<TokenChangeNote> unfinished_;
 };

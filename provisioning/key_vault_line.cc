@@ -91,4 +91,8 @@ wire::AdminAnswer ask_apart(const Context& context, const std::string& verb, Arg
   return answer;
 }
 
+ExitCode act_apart(const Context& context, const std::string& verb, Arguments arguments) {
+  return conclude(context, ask_apart(context, verb, std::move(arguments)));
+}
+
 }  // namespace cardvault::provisioning

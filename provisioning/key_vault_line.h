@@ -15,4 +15,7 @@ namespace cardvault::provisioning {
 [[nodiscard]] wire::AdminAnswer ask_apart(const Context& context, const std::string& verb,
                                           Arguments arguments, base::SecretBuffer blob = {});
 
+// As act(), for what may take the custodians' word: the action's file is the caller's to write.
+ExitCode act_apart(const Context& context, const std::string& verb, Arguments arguments);
+
 }  // namespace cardvault::provisioning

@@ -2,6 +2,7 @@
 
 #include "provisioning/acts.h"
 #include "provisioning/commands.h"
+#include "provisioning/key_vault_line.h"
 #include "provisioning/unseal_acts.h"
 
 namespace cardvault::provisioning {
@@ -83,6 +84,21 @@ void add_gates(CLI::App& app, Chosen& chosen) {
   approve.callback([&chosen] { chosen = approve_gates; });
 }
 
+void add_client_release(CLI::App& parent, Chosen& chosen) {
+  CLI::App& app = command(
+      parent, "release", "let a frozen client ask again",
+      "  cardvault client release processor\n"
+      "As [admin] two_operators in vault.toml has it, two operators have to say so: the first\n"
+      "call ends with exit code 5, the other operator's within 24 hours releases.");
+  const auto id = std::make_shared<std::string>();
+  app.add_option("ID", *id)->required();
+  app.callback([&chosen, id] {
+    chosen = [id](const Context& context) {
+      return act_apart(context, "client.release", {{"id", *id}});
+    };
+  });
+}
+
 void add_clients(CLI::App& app, Chosen& chosen) {
   CLI::App& client = command(app, "client", "who may ask the vault",
                              "  cardvault client list\n  cardvault client freeze web");
@@ -94,12 +110,7 @@ void add_clients(CLI::App& app, Chosen& chosen) {
   add_enroll_commands(client, chosen);
   add_plain(client, chosen, "freeze", "refuse a client until it is released", "client.freeze",
             "  cardvault client freeze processor", "id", "ID");
-  add_plain(
-      client, chosen, "release", "let a frozen client ask again", "client.release",
-      "  cardvault client release processor\n"
-      "As [admin] two_operators in vault.toml has it, two operators have to say so: the first\n"
-      "call ends with exit code 5, the other operator's within 24 hours releases.",
-      "id", "ID");
+  add_client_release(client, chosen);
 }
 
 void add_customers(CLI::App& app, Chosen& chosen) {

@@ -9,17 +9,20 @@
 
 namespace cardvault::provisioning {
 
-// While it lives, the folder and the files in it may be written by their owner. NSS's are read-only
-// for their owner as well; root needs no right. "" is no folder.
+// While it lives, the folder and the files in it may be written by their owner; afterwards the
+// files are read-only for their owner as well, as NSS's are between changes. Root needs no right.
+// "" is no folder.
 class WritableFolder {
  public:
+  // Throws ToolError(kLocal) where this account can't write all of it; nothing is changed then.
   explicit WritableFolder(const std::string& folder);
   ~WritableFolder();
   WritableFolder(const WritableFolder&) = delete;             // puts back once
   WritableFolder& operator=(const WritableFolder&) = delete;  // puts back once
 
  private:
-  void add(const std::string& path);
+  void open(const std::string& path);
+  void put_back();
   std::vector<std::pair<std::string, mode_t>> modes_;
 };
 

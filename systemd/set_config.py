@@ -50,7 +50,7 @@ def main():
         files = [f"{folder}/vault.toml"]
         if section.startswith("gate."):
             section, files = section.removeprefix("gate."), sorted(glob.glob(f"{folder}/gate-*.toml"))
-        for path in files:
+        for path in map(os.path.realpath, files):  # what a link leads to is changed, and stays a link's
             with open(path, encoding="utf-8") as file:
                 text = with_key(file.read(), section, key, literal(value))
             try:

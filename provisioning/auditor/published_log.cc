@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "vault/audit/checkpoint.h"
 #include "vault/audit/proof.h"
@@ -75,18 +76,27 @@ void demand_continued(const audit::ReadFile& read, const audit::Checkpoint& now,
 PublishedLog::PublishedLog(const std::string& folder, const std::vector<std::string>& also)
     : folder_(folder), own_({folder}), also_(of_this_log(own_, also)) {}
 
+std::optional<std::string> PublishedLog::own_file(const std::string& path) const {
+  auto found = own_.read(path);
+  if (!found) {
+    throw StartupError(folder_ + "/" + path + " can't be read: " +
+                       std::generic_category().message(static_cast<int>(found.error().number)));
+  }
+  return std::move(*found);
+}
+
 audit::ReadFile PublishedLog::files() const {
-  return [this](const std::string& path) {
-    auto found = own_.read(path);
-    return found && !*found ? also_.read_tile(path) : std::move(found);
+  return [this](const std::string& path) -> base::Result<std::optional<std::string>> {
+    auto found = own_file(path);
+    return found ? std::move(found) : also_.read_tile(path);
   };
 }
 
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
   const std::string text = text_of(key);
   if (!text.starts_with("-----BEGIN")) return parse_key(key);
-  const auto note = own_.read(std::string(audit::kCheckpointPath));
-  const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
+  const auto note = own_file(std::string(audit::kCheckpointPath));
+  const auto checkpoint = audit::parse_checkpoint_text(note.value_or(""));
   if (!checkpoint) {
     throw StartupError(folder_ + " has no checkpoint that says whose log it is");
   }
@@ -105,11 +115,11 @@ audit::VerifierKey parse_key(const std::string& key) {
 
 audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
                                            const audit::QuorumJudge& judge) const {
-  const auto note = own_.read(std::string(audit::kCheckpointPath));
-  if (!note || !*note) {
+  const auto note = own_file(std::string(audit::kCheckpointPath));
+  if (!note) {
     throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
   }
-  return opened(**note, key, judge);
+  return opened(*note, key, judge);
 }
 
 audit::Checkpoint PublishedLog::opened(const std::string& note, const audit::VerifierKey& key,

@@ -1,6 +1,7 @@
 // The folder of a published log and the key to check it with, as the command line names them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ class PublishedLog {
                                          const audit::QuorumJudge& judge) const;
 
  private:
+  // Of the folder itself. Throws StartupError for what is there and can't be read.
+  [[nodiscard]] std::optional<std::string> own_file(const std::string& path) const;
+
   std::string folder_;
   audit::FolderList own_, also_;
 };

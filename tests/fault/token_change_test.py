@@ -187,12 +187,13 @@ class TokenChange(unittest.TestCase):
             f"copies left, each thrown away, {left['exchanged']} exchanged tokens, each finished by the "
             f"next command, and {left['done']} old tokens half wiped", "-"))
 
-    def traced(self, command, *more):
+    def traced(self, command, *more, said=os.devnull):
         """Runs a command under strace: its exit code."""
-        return subprocess.run(
-            ["strace", "-o", self.vault.path("steps"), "-e", f"trace={STEPS}", *more,
-             *self.vault.tool_command(*command)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120).returncode
+        with open(said, "w", encoding="utf-8") as errors:
+            return subprocess.run(
+                ["strace", "-o", self.vault.path("steps"), "-e", f"trace={STEPS}", *more,
+                 *self.vault.tool_command(*command)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, timeout=120).returncode
 
     def steps_of(self, command):
         """Each call that the command makes, as strace counts them: (name, which one of its name)."""
@@ -208,6 +209,43 @@ class TokenChange(unittest.TestCase):
             if command[1] == verb and not self.left_over():
                 return command
             self.vault.tool(*command)
+
+    def failing(self, paths, *faults):
+        """Begins a rotation that fails by these faults of calls on these paths: the command, and what it said."""
+        command, said = self.next_of("rotate"), self.vault.path("said")
+        options = [part for path in paths for part in ("-P", self.vault.path(*path))]
+        options += [part for fault in faults for part in ("-e", "inject=" + fault)]
+        code = self.traced(command, *options, said=said)
+        with open(said, encoding="utf-8") as file:
+            text = file.read()
+        self.assertEqual(code, 4, text)
+        self.assert_nothing_lost(faults)
+        return command, text
+
+    @unittest.skipUnless(shutil.which("strace"), "takes strace")
+    def test_a_disk_that_fails_around_the_exchange(self):
+        copy, generation = ("token.change", "token"), ("token.change", "token", "generation")
+        self.vault.tool(*self.next_of("rotate"))  # from here on the token has a generation, which the copy renews
+        with Asker(self.vault) as asker:
+            # The folder of both is synced before the exchange, and after it: then which token is on the disk
+            # nobody knows, and both are kept.
+            command, said = self.failing([()], "fsync:error=EIO:when=2")
+            self.assertIn("cannot be synced: Input/output error", said)
+            self.assertEqual(self.left_over(), "exchanged")
+            self.vault.tool(*command)
+            self.assertEqual(self.left_over(), "")
+            # A copy that can't be thrown away hides nothing of what went wrong first.
+            command, said = self.failing([copy, generation], "renameat2:error=EINVAL", "unlink:error=EPERM:when=2")
+            self.assertIn("can't exchange two folders at once", said)
+            self.assertEqual(self.left_over(), "copy")
+            self.vault.tool(*command)
+            # The old token can't be removed: the new one is live, and the next command goes on wiping.
+            _, said = self.failing([generation], "unlink:error=EPERM:when=2")
+            self.assertIn("cannot be removed: Operation not permitted", said)
+            self.assertEqual(self.left_over(), "done")
+            self.vault.tool(*self.next_command())
+            self.assertEqual(self.left_over(), "")
+        self.assert_all_is_well(asker)
 
     @unittest.skipUnless(shutil.which("strace"), "takes strace")
     def test_a_kill_at_each_step_of_a_change(self):

@@ -36,9 +36,9 @@ CK_RV fault() {
 
 CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin, CK_ULONG size) {
   ++control.logins;
-  if (control.fail_logins > 0) {
-    --control.fail_logins;
-    return control.fail_login_with;
+  // A test may end it meanwhile.
+  for (auto left = control.fail_logins.load(); left > 0;) {
+    if (control.fail_logins.compare_exchange_strong(left, left - 1)) return control.fail_login_with;
   }
   if (control.login_twice) static_cast<void>(real->C_Login(session, user, pin, size));
   return real->C_Login(session, user, pin, size);

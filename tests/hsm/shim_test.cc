@@ -100,6 +100,7 @@ TEST_F(ShimTest, WithoutGcmTheSecondSuiteIsUsedAndItsKeyMade) {
     EXPECT_EQ((*made)[1].label, "pan-enc-mac/9");
   }
   EXPECT_THAT(start_error(config_), ::testing::HasSubstr("second key")) << "id-enc/1 has none";
+  EXPECT_TRUE(KeyMaker::open(config_)->destroy({KeyPurpose::kPanEnc, 9}));  // of a shared token
 }
 
 TEST_F(ShimTest, RefusedCopiesFallBackToTheTokensKeys) {
@@ -230,9 +231,10 @@ TEST_F(ShimTest, RacingLoginsAreRetriedAndNotCountedAsABadPin) {
   for (const CK_RV rv :
        {CKR_TOKEN_NOT_RECOGNIZED, CKR_USER_PIN_NOT_INITIALIZED, CKR_GENERAL_ERROR}) {
     shim().fail_login_with = rv;
-    shim().fail_logins = 2;
+    shim().fail_logins = 1000;
     const auto crypto = open();
     EXPECT_EQ(crypto->state(), HsmState::kUnavailable) << ckr_name(rv);
+    shim().fail_logins = 0;
     EXPECT_TRUE(reaches(*crypto, HsmState::kReady)) << ckr_name(rv);
   }
 }
@@ -273,7 +275,7 @@ TEST_F(ShimTest, StuckCallIsReportedOnceItPassesItsDeadline) {
 TEST_F(ShimTest, ManySessionsOverlapSlowCalls) {
   config_.sessions = 8;
   const auto crypto = open();
-  shim().delay_us = 300'000;
+  shim().delay_us = 1'000'000;
   const auto begin = std::chrono::steady_clock::now();
   {
     std::vector<std::jthread> callers;
@@ -281,7 +283,7 @@ TEST_F(ShimTest, ManySessionsOverlapSlowCalls) {
       callers.emplace_back([&] { EXPECT_TRUE(crypto->mac(kIndexKey, text_)); });
     }
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2000)) << "8 in turn take 2400";
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(7000)) << "8 in turn take 8 s";
 }
 
 }  // namespace

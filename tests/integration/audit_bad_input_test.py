@@ -98,6 +98,19 @@ class BadInput(unittest.TestCase):
         log.append([event_line(2)])
         self.assert_found(log.folder, "malformed", key=log.vkey)
 
+    @unittest.skipIf(os.geteuid() != 0, "becomes another account")
+    def test_what_this_account_may_not_read_is_said_in_words(self):
+        os.chmod(self.folder, 0o711)
+        copy = self.copy()
+        for path in (os.path.join(copy, "checkpoint"), place(copy, "entries", 1, 256)):
+            os.chmod(path, 0o600)
+            for command, *options in (["verify"], ["find", "--token", "tok_300"]):
+                done = subprocess.run([AUDIT, command, copy, "--key", self.log.vkey, *options], user=61001, group=61001,
+                                      extra_groups=[], capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(f"{path} can't be read: Permission denied", done.stderr)
+            os.chmod(path, 0o644)
+
     def test_signed_nonsense(self):
         for name, entry in (("not JSON", b"nonsense"), ("empty", b""), ("wrong number", event_line(9)),
                             ("spaces", event_line(1).replace(b":", b": ")), ("bytes", b"\xff\0" * 9000)):

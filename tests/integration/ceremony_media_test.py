@@ -7,10 +7,11 @@ import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from ceremonies import Ceremonies
-from ceremony_table import Gone, Sitting, Table, combine, value_of
+from ceremony_table import Gone, Sitting, Table, combine, program, value_of
 
 
 @unittest.skipIf(os.geteuid() != 0, "mounts a small file system")
@@ -51,6 +52,46 @@ class Media(Ceremonies):
         self.assertIn("there is no such folder: is the medium in, and mounted?", sitting.text)
         self.assert_whole(table)
         self.assertEqual(len(os.listdir(second)) + len(os.listdir(bolat)), 4)  # three shares, one holiday
+
+    @unittest.skipUnless(shutil.which("strace"), "takes strace")
+    def test_one_pulled_before_it_is_read_back_is_asked_for_again(self):
+        """The tool is stopped wherever it begins to read back; at bolat's first share the medium is pulled."""
+        table = self.table(read_back=False, cards=(), media=("bolat",))
+        bolat, steps = table.media["bolat"], os.path.join(self.top, "steps")
+        sitting = Sitting(table, "ceremony", "run", table.plan, "--dir", table.dir,
+                          program=["strace", "-o", steps, "-e", "trace=fadvise64", "-e",
+                                   "inject=fadvise64:signal=STOP", program("cardvault")])
+        over, pulled = threading.Event(), []
+
+        def pull():
+            went_on = 0
+            while not over.wait(0.02):
+                stops = self.read(steps).count("stopped by SIGSTOP") if os.path.exists(steps) else 0
+                if stops == went_on:
+                    continue
+                went_on = stops
+                if not pulled and os.listdir(bolat):
+                    pulled.extend(os.listdir(bolat))
+                    os.rename(bolat, bolat + ".out")
+                tool = self.read(f"/proc/{sitting.child.pid}/task/{sitting.child.pid}/children")
+                os.kill(int(tool), signal.SIGCONT)
+
+        def put_in():
+            os.rename(bolat + ".out", bolat)
+            return ""
+        sitting.answers = {r"bolat: folder of your medium": [put_in]}
+        hand = threading.Thread(target=pull)
+        hand.start()
+        try:
+            code = sitting.run()
+        finally:
+            over.set()
+            hand.join()
+        self.assertEqual(code, 0, sitting.text[-300:])
+        self.assertEqual(len(pulled), 1)
+        self.assertTrue(f"{pulled[0]}: it can't be read back: is the medium in" in sitting.text, "not said")
+        self.assertEqual(len(os.listdir(bolat)), 3)
+        self.assert_whole(table)
 
 
 class Later(Ceremonies):

@@ -3,6 +3,9 @@
 
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import unittest
 
@@ -41,6 +44,29 @@ class KeyInPlace(unittest.TestCase):
         findings = vault.tool("--format", "json", "doctor", check=False).stdout
         self.assertNotIn("no record knows", findings)
         self.assertNotIn("check value", findings)
+
+    @unittest.skipUnless(shutil.which("strace"), "takes strace")
+    def test_what_a_kill_left_is_named_and_taken_back(self):
+        vault = vault_fixture.shared(traffic.UNLIMITED, options=nss)
+        folder = vault.path("nss")
+
+        def modes():
+            found = {name: os.stat(os.path.join(folder, name)) for name in os.listdir(folder)}
+            return {name: (status.st_mode, status.st_uid, status.st_gid) for name, status in found.items()}
+        before = modes()
+        journal = os.path.join(folder, "key4.db-journal")
+        # Its first sync of the journal is over: the database itself is being written.
+        code = subprocess.run(
+            ["strace", "-o", "/dev/null", "-e", "trace=pwrite64", "-P", os.path.join(folder, "key4.db"), "-e",
+             "inject=pwrite64:signal=KILL:when=2", *vault.tool_command("key", "rotate", "otp-mac")],
+            capture_output=True, timeout=120).returncode
+        self.assertEqual(code, -signal.SIGKILL)
+        self.assertTrue(os.path.exists(journal))
+        self.assertIn(journal + ": a change of the token was broken off", vault.tool("doctor", check=False).stdout)
+        vault.tool("key", "rotate", "otp-mac")
+        self.assertEqual(modes(), before)
+        vault.kill_and_wait()
+        self.assertNotIn("broken off", vault.tool("doctor", check=False).stdout)
 
 
 if __name__ == "__main__":

@@ -153,6 +153,23 @@ class Init(unittest.TestCase):
         self.assertLessEqual(set(left), {"softhsm2.stage.conf"})
 
 
+class SetConfig(unittest.TestCase):
+    def test_what_a_link_leads_to_is_changed_and_the_link_stays(self):
+        with tempfile.TemporaryDirectory(prefix="cardvault-set-") as top:
+            folder, kept = os.path.join(top, "vault"), os.path.join(top, "kept.toml")
+            os.mkdir(folder)
+            with open(kept, "w", encoding="utf-8") as file:
+                file.write("[policy]\ncards_per_customer = 5  # as decided\n")
+            link = os.path.join(folder, "vault.toml")
+            os.symlink("../kept.toml", link)
+            subprocess.run(["/usr/bin/python3", os.path.join(vault_fixture.ROOT, "systemd", "set_config.py"), folder,
+                            "policy.cards_per_customer=3"], check=True, timeout=60)
+            self.assertEqual(os.readlink(link), "../kept.toml")
+            with open(kept, encoding="utf-8") as file:
+                self.assertEqual(file.read(), "[policy]\ncards_per_customer = 3\n")
+            self.assertEqual(sorted(os.listdir(top) + os.listdir(folder)), ["kept.toml", "vault", "vault.toml"])
+
+
 class Dev(unittest.TestCase):
     def test_a_folder_is_named_from_where_its_caller_stands(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -254,6 +254,5 @@ class Quorum(unittest.TestCase):
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="cardvault-quorum-") as here:
-        os.chmod(here, 0o777)  # on a stopped vault the tool writes as the vault's own account
         os.chdir(here)
         unittest.main()

@@ -1,6 +1,7 @@
 #include "vault/audit/log_view.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "vault/base/check.h"
 
@@ -22,8 +23,9 @@ FoundFile LogView::find(const std::string& own, const std::string& full, bool pa
   for (const std::string& path : {own, full}) {
     auto bytes = read_(path);
     if (!bytes) {
-      throw base::StartupError(path + " can't be read (" + bytes.error().operation + ", errno " +
-                               std::to_string(bytes.error().number) + ")");
+      throw base::StartupError(
+          path + " can't be read: " +
+          std::generic_category().message(static_cast<int>(bytes.error().number)));
     }
     if (*bytes) {
       found = {path, std::move(*bytes), partial && path == full};

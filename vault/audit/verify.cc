@@ -54,7 +54,8 @@ VerifyReport verify_log(const ReadFile& read, const VerifierKey& key,
   if (!note || !*note) {
     throw base::StartupError(
         note ? "there is no checkpoint in the folder: is it the folder of a published log?"
-             : "the checkpoint can't be read (errno " + std::to_string(note.error().number) + ")");
+             : "the checkpoint can't be read: " +
+                   std::generic_category().message(static_cast<int>(note.error().number)));
   }
   VerifyReport report;
   Successors successors;

@@ -44,11 +44,12 @@ TEST_F(NewCanary, NumericTokenKeepsTheLastFour) {
 
 TEST_F(NewCanary, NumbersAreRandom) {
   std::set<core::Fingerprint> seen;
-  for (int i = 0; i < 50; ++i) {
+  // Of ten million; two of them agree once in 200,000 runs.
+  for (int i = 0; i < 10; ++i) {
     const auto row = core::make_canary(vault.services, "41111111", core::TokenFormat::kOpaque);
     seen.insert(row.value().fp);
   }
-  EXPECT_EQ(seen.size(), 50U);
+  EXPECT_EQ(seen.size(), 10U);
 }
 
 TEST_F(NewCanary, RefusesWhatTheVaultWouldNotStore) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/fakes/own_path.h"
+
 namespace cardvault::daemon {
 namespace {
 
@@ -36,7 +38,7 @@ permissions = ["tokenize"]
 
 class ConfigChanges : public testing::Test {
  protected:
-  ConfigChanges() : path_(testing::TempDir() + "config_changes_test.toml") {}
+  ConfigChanges() : path_(fakes::own_path("config_changes_test.toml")) {}
   ~ConfigChanges() override { std::remove(path_.c_str()); }
 
   // What needs a restart when the file becomes another one.

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 #include <set>
 #include <string>
@@ -10,6 +11,7 @@
 #include "protocol/gate/pending.h"
 #include "protocol/gate/routes.h"
 #include "protocol/gate/strangers.h"
+#include "tests/fakes/own_path.h"
 
 namespace cardvault::gate {
 namespace {
@@ -159,14 +161,16 @@ class ConfigFile : public testing::Test {
  protected:
   // What loading a file of this text says; empty when it is taken.
   std::string problem(const std::string& text) {
-    const std::string path = testing::TempDir() + "gate_config_test.toml";
+    const std::string path = fakes::own_path("gate_config_test.toml");
     std::ofstream(path) << text;
+    std::string said;
     try {
       config_ = load_config(path);
-      return "";
     } catch (const base::StartupError& error) {
-      return std::string(error.what()).substr(path.size());
+      said = std::string(error.what()).substr(path.size());
     }
+    std::remove(path.c_str());
+    return said;
   }
   static constexpr const char* kGood =
       "[gate]\nname = \"web\"\ncertificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n"

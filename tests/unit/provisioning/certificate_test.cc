@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "provisioning/exit_code.h"
+#include "tests/fakes/own_path.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -28,7 +29,7 @@ DzaOUS4+AiBAbDxsTnzvRnYlqe8/PWhGBDwWzRAQxW+9O7AhMGT2Gg==
 )";
 
 TEST(Certificate, GivesPinNamesAndEnd) {
-  const std::string path = testing::TempDir() + "client.pem";
+  const std::string path = fakes::own_path("client.pem");
   std::ofstream(path) << kPem;
   const Certificate certificate = read_certificate(path);
   std::remove(path.c_str());

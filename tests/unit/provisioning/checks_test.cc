@@ -12,6 +12,7 @@
 #include "provisioning/exit_code.h"
 #include "provisioning/local_checks.h"
 #include "provisioning/private_file.h"
+#include "tests/fakes/own_path.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -52,6 +53,14 @@ struct Checks : testing::Test {
 };
 
 TEST_F(Checks, FindNothingInAVaultAsItIsMade) { EXPECT_EQ(worst(check()), ""); }
+
+TEST_F(Checks, FindAChangeInPlaceThatWasBrokenOff) {
+  config.hsms.at(0).softhsm_conf.clear();
+  config.hsms.at(0).init_args = "configdir='sql:" + dir + "/token' flags=readOnly";
+  EXPECT_EQ(worst(check()), "");
+  create_file(dir + "/token/key4.db-journal", "", 0440, {});
+  EXPECT_THAT(worst(check()), HasSubstr("key4.db-journal: a change of the token was broken off"));
+}
 
 TEST_F(Checks, FindAPinThatOthersMayRead) {
   ::chmod((dir + "/pin").c_str(), 0444);
@@ -110,7 +119,7 @@ TEST_F(Checks, FindAUriWithoutPin) {
 TEST_F(Checks, FindWhatIsWrongWithTheSecondHsm) {
   create_file(dir + "/second", "secret", 0444, {});
   config.hsms.push_back(
-      {"/no/such/module.so", "pkcs11:token=t?pin-source=file:" + dir + "/second", ""});
+      {"/no/such/module.so", "pkcs11:token=t?pin-source=file:" + dir + "/second", "", ""});
   EXPECT_THAT(worst(check()), HasSubstr("chmod 0440 " + dir + "/second"));
   config.hsms[0].module = "libc.so.6";
   Findings findings;
@@ -138,7 +147,7 @@ TEST_F(Checks, FindAGateWithoutItsCertificate) {
 }
 
 TEST(PrivateFile, IsNeverMadeThroughALinkOrTwice) {
-  const std::string path = testing::TempDir() + "private_file";
+  const std::string path = fakes::own_path("private_file");
   fs::remove(path);
   create_file(path, "a", 0400, {});
   EXPECT_THROW(create_file(path, "b", 0400, {}), ToolError);

@@ -1,4 +1,5 @@
 #include "provisioning/command_line.h"
+#include "tests/fakes/own_path.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -163,7 +164,7 @@ TEST_F(CommandLine, RefusesAnEmptyCustomer) {
 }
 
 TEST_F(CommandLine, SendsABinFileInChunksThatFitAFrame) {
-  const std::string path = testing::TempDir() + "bins.csv";
+  const std::string path = fakes::own_path("bins.csv");
   std::ofstream(path) << std::string(1200 * 1024, 'x');
   ASSERT_EQ(run({"bin", "import", path.c_str()}), 0);
   std::remove(path.c_str());
@@ -177,7 +178,7 @@ TEST_F(CommandLine, SendsABinFileInChunksThatFitAFrame) {
 }
 
 TEST_F(CommandLine, ShowsTheBadRowsOfABinFile) {
-  const std::string path = testing::TempDir() + "bad.csv";
+  const std::string path = fakes::own_path("bad.csv");
   std::ofstream(path) << "iin_start\n";
   answers.resize(2);
   answers.push_back(table({"line", "what"}, {{"2", "iin_end is shorter than iin_start"}}));
@@ -214,8 +215,8 @@ struct RecipientCommands : CommandLine {
     std::remove(certificate.c_str());
     std::remove(ca.c_str());
   }
-  std::string certificate = testing::TempDir() + "recipient.pem";
-  std::string ca = testing::TempDir() + "recipient-ca.pem";
+  std::string certificate = fakes::own_path("recipient.pem");
+  std::string ca = fakes::own_path("recipient-ca.pem");
 };
 
 TEST_F(RecipientCommands, AddSendsTheCertificateAndWhatVouchesForIt) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "provisioning/exit_code.h"
+#include "tests/fakes/own_path.h"
 
 namespace cardvault::provisioning {
 namespace {
@@ -25,7 +26,7 @@ TEST(PinFile, EncodesAndDecodesAPath) {
 }
 
 TEST(ConfigFile, SaysWhereAFileIsBroken) {
-  const std::string path = testing::TempDir() + "broken.toml";
+  const std::string path = fakes::own_path("broken.toml");
   std::ofstream(path) << "[vault]\ndata_dir = \n";
   try {
     (void)read_config_file(path);
@@ -38,7 +39,7 @@ TEST(ConfigFile, SaysWhereAFileIsBroken) {
 }
 
 TEST(ConfigFile, ReadsEveryHsm) {
-  const std::string path = testing::TempDir() + "hsms.toml";
+  const std::string path = fakes::own_path("hsms.toml");
   std::ofstream(path)
       << "[hsm]\nmodule = \"/m\"\ntoken = [\"pkcs11:token=a\", \"pkcs11:token=b\"]\n"
          "softhsm_conf = \"/c\"\n"
@@ -53,7 +54,7 @@ TEST(ConfigFile, ReadsEveryHsm) {
 }
 
 TEST(ConfigFile, ReadsPathsAndGates) {
-  const std::string path = testing::TempDir() + "good.toml";
+  const std::string path = fakes::own_path("good.toml");
   std::ofstream(path) << "[vault]\ndata_dir = \"/d\"\nadmin_socket = \"/s\"\n"
                          "[hsm]\nmodule = \"/m\"\ntoken = \"pkcs11:token=t\"\n"
                          "[[gate]]\nname = \"web\"\nsocket = \"/g\"\nuid = 7\n";

@@ -8,6 +8,7 @@
 #include "provisioning/config_file.h"
 #include "provisioning/init.h"
 #include "provisioning/new_keys.h"
+#include "tests/fakes/own_path.h"
 #include "vault/daemon/config.h"
 
 namespace cardvault::provisioning {
@@ -25,7 +26,7 @@ NewVault example() {
 }
 
 daemon::Config parsed(const NewVault& vault) {
-  const std::string path = testing::TempDir() + "init_files.toml";
+  const std::string path = fakes::own_path("init_files.toml");
   std::ofstream(path) << vault_toml(vault, "pkcs11:token=my%20vault?pin-source=file:/srv/pin");
   daemon::Config config = daemon::read_config(path);
   std::remove(path.c_str());
@@ -77,7 +78,7 @@ TEST(InitFiles, SpellOutTheDefaultsOfCodesAndSecrets) {
 }
 
 TEST(Config, NamesTheActsThatMayTakeTwoOperators) {
-  const std::string path = testing::TempDir() + "two_operators.toml";
+  const std::string path = fakes::own_path("two_operators.toml");
   std::ofstream(path) << vault_toml(example(), "pkcs11:token=x?pin-source=file:/pin");
   const auto with = [&](const char* list) {
     return daemon::read_config(path, {std::string("admin.two_operators=") + list}).two_operators;
@@ -90,7 +91,7 @@ TEST(Config, NamesTheActsThatMayTakeTwoOperators) {
 }
 
 TEST(InitFiles, TakeASecondHsmInEitherForm) {
-  const std::string path = testing::TempDir() + "second_hsm.toml";
+  const std::string path = fakes::own_path("second_hsm.toml");
   std::ofstream(path) << vault_toml(example(), "pkcs11:token=x?pin-source=file:/pin");
   const auto with = [&](const std::string& setting) {
     return daemon::read_config(path, {"hsm.sessions=3", setting}).standbys;

@@ -165,6 +165,25 @@ TEST_F(TokenExchangeTest, AMountPointIsRefusedBeforeAnythingIsMade) {
   }));
 }
 
+TEST_F(TokenExchangeTest, WhatIsNoFolderUnderTheCopysNameIsSaidAndLeft) {
+  for (const bool link : {false, true}) {
+    if (link) {
+      fs::create_symlink(token(), change());
+    } else {
+      write(change(), "notes of the last change");
+    }
+    try {
+      const TokenExchange exchange(token());
+      ADD_FAILURE() << "taken for a copy";
+    } catch (const ToolError& problem) {
+      EXPECT_NE(std::string(problem.what()).find("token.change is no folder"), std::string::npos)
+          << problem.what();
+    }
+    EXPECT_TRUE(fs::remove(change()));
+    EXPECT_EQ(live(), "first");
+  }
+}
+
 TEST_F(TokenExchangeTest, TakenBackItIsAsItWas) {
   TokenExchange exchange(token());
   make(exchange);
