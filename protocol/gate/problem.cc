@@ -8,7 +8,7 @@ Problem problem_of(base::Code code) noexcept {
     case kBadHttp:
       return {400, "The request is not strict HTTP/1.1",
               "Send one Host field, CRLF line ends, an origin-form target, no folded or repeated "
-              "framing fields, no Upgrade, and no body with GET or DELETE."};
+              "framing fields, no Upgrade, and no body with GET, DELETE, freeze or unfreeze."};
     case kTransferEncodingRefused:
       return {411, "Transfer-Encoding is refused",
               "Send the body with a Content-Length field instead of chunked; streaming clients "
@@ -30,7 +30,9 @@ Problem problem_of(base::Code code) noexcept {
     case kPayloadTooLarge:
       return {413, "The body is too large", "Send fewer items in one request."};
     case kUnsupportedMediaType:
-      return {415, "The body is not application/json", "Send Content-Type: application/json."};
+      return {415, "The body is not application/json",
+              "Send Content-Type: application/json, and the body as it is, without a "
+              "Content-Encoding."};
     case kRequestTimeout:
       return {408, "The request took too long to arrive",
               "Send the whole request at once and try again."};
