@@ -37,7 +37,7 @@ void add_find_options(CLI::App& command, FindOptions& options) {
   add_custodians(command, options.custodians);
   command.add_option("--index", options.index, "where indexes are kept (default: DIR/index)");
   command.add_flag("--no-index", options.no_index, "read everything, keep nothing");
-  command.add_option("--threads", options.threads, "how many (default: one per core)");
+  add_threads(command, options.threads);
 }
 
 void add_find(CLI::App& parent, const std::string& program,

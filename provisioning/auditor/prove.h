@@ -13,6 +13,7 @@ struct ProveOptions {
   std::string folder;
   std::vector<std::string> also;  // further folders with files of the log
   std::string key;  // may be empty: the checkpoint's signature is then not checked here
+  std::vector<std::string> custodians;  // registers that are trusted
   std::uint64_t record = 0;
 };
 

@@ -19,7 +19,7 @@ void add_report_options(CLI::App& command, ReportOptions& options, const std::st
       ->take_all();
   command.add_option("--also", options.also, "a folder with months moved away, repeatable")
       ->take_all();
-  command.add_option("--threads", options.threads, "how many verify (default: one per core)");
+  add_threads(command, options.threads);
 }
 
 void add_report(CLI::App& parent, const std::string& program,
