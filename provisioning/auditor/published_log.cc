@@ -16,14 +16,28 @@ using base::StartupError;
 
 namespace {
 
-std::string text_of(const std::string& key) {
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+bool is_file(const std::string& key) {
   std::error_code ignored;
-  return std::filesystem::exists(key, ignored) ? read_file(key) : key;
+  return std::filesystem::exists(key, ignored);
 }
 
+std::string text_of(const std::string& key) {
+  std::string text = is_file(key) ? read_text(key) : key;
+  text.erase(text.find_last_not_of(kBlanks) + 1);
+  text.erase(0, text.find_first_not_of(kBlanks));
+  return text;
+}
+
+// Tools may write what a key is above it.
+bool is_pem(std::string_view text) { return text.contains("-----BEGIN PUBLIC KEY-----"); }
+
 [[noreturn]] void refuse_key(const std::string& key) {
-  throw StartupError(printable(key) +
-                     ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
+  throw StartupError(printable(key) + ": " +
+                     (is_file(key) || key.contains('+') ? "" : "no such file, and so ") +
+                     "neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
                      "one, or with a PEM public key of Ed25519 or P-256");
 }
 
@@ -83,22 +97,21 @@ audit::ReadFile PublishedLog::files() const {
 }
 
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
-  const std::string text = text_of(key);
-  if (!text.starts_with("-----BEGIN")) return parse_key(key);
+  if (!is_pem(text_of(key))) return parse_key(key, "");
   const auto note = own_.read(std::string(audit::kCheckpointPath));
   const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
   if (!checkpoint) {
-    throw StartupError(folder_ + " has no checkpoint that says whose log it is");
+    throw StartupError(folder_ +
+                       " has no checkpoint that says whose log it is, nor does a PEM key: name the "
+                       "vault's audit.vkey with --key");
   }
-  auto parsed = audit::VerifierKey::parse_pem(text, checkpoint->origin);
-  if (!parsed) refuse_key(key);
-  return *parsed;
+  return parse_key(key, checkpoint->origin);
 }
 
-audit::VerifierKey parse_key(const std::string& key) {
-  std::string text = text_of(key);
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  auto parsed = audit::VerifierKey::parse(text);
+audit::VerifierKey parse_key(const std::string& key, const std::string& log) {
+  const std::string text = text_of(key);
+  auto parsed =
+      is_pem(text) ? audit::VerifierKey::parse_pem(text, log) : audit::VerifierKey::parse(text);
   if (!parsed) refuse_key(key);
   return *parsed;
 }
@@ -149,6 +162,15 @@ std::string read_file(const std::string& path) {
   std::ostringstream bytes;
   if (!file || !(bytes << file.rdbuf())) throw StartupError(path + ": can't be read, or is empty");
   return bytes.str();
+}
+
+std::string read_text(const std::string& path) {
+  std::string text = read_file(path);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  for (auto at = text.find("\r\n"); at != std::string::npos; at = text.find("\r\n", at)) {
+    text.erase(at, 1);
+  }
+  return text;
 }
 
 std::string printable(std::string_view text) {

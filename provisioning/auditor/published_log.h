@@ -42,10 +42,14 @@ class PublishedLog {
 
 // By whose word a key of the log came after another, as a line.
 [[nodiscard]] std::string endorsement(const audit::EndorsedKey& next);
-// A verifier key's text, or a file that holds it. Throws StartupError.
-[[nodiscard]] audit::VerifierKey parse_key(const std::string& key);
+// A verifier key's text, or a file that holds it or a PEM public key, which is taken to be of
+// `log`. Throws StartupError.
+[[nodiscard]] audit::VerifierKey parse_key(const std::string& key, const std::string& log);
 // A file's bytes. Throws StartupError.
 [[nodiscard]] std::string read_file(const std::string& path);
+// The same of a text that may have been saved by another system: without its byte order mark, and
+// with this one's line ends. Signatures over it hold as they did, or not at all.
+[[nodiscard]] std::string read_text(const std::string& path);
 // With '?' for whatever a terminal could take for more than text.
 [[nodiscard]] std::string printable(std::string_view text);
 

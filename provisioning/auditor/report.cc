@@ -34,7 +34,7 @@ std::int64_t now_ms() {
 audit::VerifyReport verified(const ReportOptions& options, const PublishedLog& log,
                              const audit::VerifierKey& key, const Terminal& terminal) {
   std::vector<audit::KeptCheckpoint> older;
-  for (const std::string& path : options.against) older.push_back({path, read_file(path)});
+  for (const std::string& path : options.against) older.push_back({path, read_text(path)});
   ProgressLine progress(terminal, "verify", "records");
   return audit::verify_log(
       log.files(), key, older,

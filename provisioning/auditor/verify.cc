@@ -82,7 +82,7 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
   const PublishedLog log(options.folder, options.also);
   const audit::VerifierKey key = log.key(options.key);
   std::vector<audit::KeptCheckpoint> older;
-  for (const std::string& path : options.against) older.push_back({path, read_file(path)});
+  for (const std::string& path : options.against) older.push_back({path, read_text(path)});
   audit::VerifyReport report;
   {
     ProgressLine progress(terminal, "verify", "records");

@@ -13,6 +13,8 @@ import tempfile
 import threading
 import unittest
 
+from cryptography.hazmat.primitives import serialization
+
 from log_maker import LogMaker, event_line, place
 from vault_fixture import PROGRAMS, address_space
 
@@ -147,6 +149,60 @@ class BadInput(unittest.TestCase):
             done.set()
             writer.join()
         self.assertGreater(len(log.entries), 256)
+
+    def saved(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_keys_and_checkpoints_that_other_systems_saved(self):
+        with open(os.path.join(self.good, "checkpoint"), "rb") as file:
+            checkpoint = file.read()
+        texts = {"vkey": self.log.vkey.encode() + b"\n", "pem": self.log.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)}
+        for change, saved in (("mark", lambda text: b"\xef\xbb\xbf" + text),
+                              ("spaces", lambda text: b" " + text + b" \n"),
+                              ("line ends", lambda text: text.replace(b"\n", b"\r\n")),
+                              ("both", lambda text: b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))):
+            for name, text in texts.items():
+                with self.subTest(change, of=name):
+                    code, _, said = self.verify(self.good, key=self.saved("saved." + name, saved(text)))
+                    self.assertEqual(code, 0, said)
+            if change != "spaces":
+                with self.subTest(change, of="a checkpoint"):
+                    code, _, said = self.verify(self.good, "--against", self.saved("saved", saved(checkpoint)))
+                    self.assertEqual(code, 0, said)
+        titled = self.saved("titled.pem", b"Public key of the log\n" + texts["pem"])
+        self.assertEqual(self.verify(self.good, key=titled)[0], 0)
+        code, _, said = self.verify(self.good, key=os.path.join(self.folder, "absent.vkey"))
+        self.assertEqual(code, 2)
+        self.assertIn("no such file", said)
+
+    def test_a_proof_is_checked_with_an_earlier_key_too(self):
+        log = LogMaker(os.path.join(self.folder, "rotated"))
+        log.append([event_line(i) for i in range(9)])
+        first = log.vkey
+        log.append([log.rotate()])
+        for key, wanted in ((first, 0), (log.vkey, 0), (self.other.vkey, 1)):
+            with self.subTest(key):
+                done = subprocess.run([AUDIT, "prove", log.folder, "3", "--key", key], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual((done.returncode, done.stdout != ""), (wanted, wanted == 0), done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "an account that nobody else uses is needed")
+    def test_a_machine_that_gives_fewer_threads(self):
+        os.chmod(self.folder, 0o711)
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_NPROC, (3, 3))
+            os.setuid(61_777)
+
+        for command in (["verify", self.good], ["find", self.good, "--token", "tok_7", "--no-index"]):
+            with self.subTest(command):
+                done = subprocess.run([AUDIT, *command, "--key", self.log.vkey, "--threads", "9"], capture_output=True,
+                                      text=True, timeout=60, preexec_fn=limited)
+                self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_memory_does_not_grow_with_the_log(self):
         for records in SIZES:
