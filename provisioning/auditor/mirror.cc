@@ -124,6 +124,9 @@ int raise(const audit::MirrorReport& report, const MirrorOptions& options, audit
                          " is not vouched for by the CA given (X509 error " + number + ")");
     case Code::kNotFound:
       throw StartupError(options.url + " serves no checkpoint yet: is it the auditors' gate?");
+    case Code::kInvalidArgument:
+      throw StartupError(options.url + " sends elsewhere (" + number +
+                         "), and no gate of a vault does: name the auditors' gate itself");
     case Code::kStorageFull:
       throw StartupError(options.folder + ": no space left; the next run goes on where this ended");
     case Code::kStoreFailed:
