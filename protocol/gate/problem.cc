@@ -89,7 +89,7 @@ Problem problem_of(base::Code code) noexcept {
       return {422, "A field other than pan holds a card number",
               "Send card numbers in the field pan only."};
     case kInvalidExpiry:
-      return {422, "The expiry is not valid", "Send it as YYYY-MM."};
+      return {422, "The expiry is not valid", "Send it as YYYY-MM, of the years 2000 to 2099."};
     case kCardExpired:
       return {422, "The card has expired", "Ask for another card."};
     case kInvalidCustomer:
@@ -165,9 +165,8 @@ Problem problem_of(base::Code code) noexcept {
               "Seal a code with the same subject and context, have it verified, then ask again; a "
               "verified code counts once."};
     case kSecretTooWeak:
-      return {
-          422, "The secret is too short, too common or of a wrong form",
-          "Have a longer or less common one chosen; a quick code has a fixed number of digits."};
+      return {422, "The secret is too short, too common or too regular",
+              "Have a longer or less common one chosen."};
     case kAlreadyEnrolled:
       return {409, "The subject has a secret of this kind", "Change it, or remove it first."};
     case kNotEnrolled:
