@@ -18,7 +18,8 @@ struct ProveOptions {
 };
 
 // Prints a proof as c2sp.org/tlog-proof has it; `extra` is the record itself. Returns the exit
-// code: a proof that would not hold is not printed. Throws StartupError: nothing could be read.
+// code: a proof that would not hold is not printed. Throws StartupError: nothing could be read;
+// NotProven as of PublishedLog, and where a file is missing.
 [[nodiscard]] int prove(const ProveOptions& options, const Terminal& terminal);
 
 }  // namespace cardvault::auditor

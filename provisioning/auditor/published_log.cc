@@ -1,6 +1,7 @@
 #include "provisioning/auditor/published_log.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -96,10 +97,16 @@ audit::ReadFile PublishedLog::files() const {
   };
 }
 
+std::optional<std::string> PublishedLog::note() const {
+  const auto note = own_.read(std::string(audit::kCheckpointPath));
+  if (note) return *note;
+  throw StartupError(folder_ + ": the checkpoint can't be read: " +
+                     std::strerror(static_cast<int>(note.error().number)));
+}
+
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
   if (!is_pem(text_of(key))) return parse_key(key, "");
-  const auto note = own_.read(std::string(audit::kCheckpointPath));
-  const auto checkpoint = audit::parse_checkpoint_text(note ? note->value_or("") : std::string());
+  const auto checkpoint = audit::parse_checkpoint_text(note().value_or(""));
   if (!checkpoint) {
     throw StartupError(folder_ +
                        " has no checkpoint that says whose log it is, nor does a PEM key: name the "
@@ -118,11 +125,11 @@ audit::VerifierKey parse_key(const std::string& key, const std::string& log) {
 
 audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
                                            const audit::QuorumJudge& judge) const {
-  const auto note = own_.read(std::string(audit::kCheckpointPath));
-  if (!note || !*note) {
+  const auto signed_note = note();
+  if (!signed_note) {
     throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
   }
-  return opened(**note, key, judge);
+  return opened(*signed_note, key, judge);
 }
 
 audit::Checkpoint PublishedLog::opened(const std::string& note, const audit::VerifierKey& key,

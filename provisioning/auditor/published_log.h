@@ -1,6 +1,7 @@
 // The folder of a published log and the key to check it with, as the command line names them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ class PublishedLog {
   explicit PublishedLog(const std::string& folder, const std::vector<std::string>& also = {});
 
   [[nodiscard]] audit::ReadFile files() const;
+  // The checkpoint as it is, where there is one. Throws StartupError: it can't be read.
+  [[nodiscard]] std::optional<std::string> note() const;
   // `key` is a verifier key, or a file that holds one or a PEM public key; the latter is taken to
   // be of the log that the folder's checkpoint names. Throws StartupError.
   [[nodiscard]] audit::VerifierKey key(const std::string& key) const;

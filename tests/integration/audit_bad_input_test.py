@@ -190,6 +190,23 @@ class BadInput(unittest.TestCase):
                                       timeout=60)
                 self.assertEqual((done.returncode, done.stdout != ""), (wanted, wanted == 0), done.stderr)
 
+    def test_what_cannot_be_read_was_not_changed(self):
+        proof = ["prove", "300", "--key", self.log.vkey]
+        for path, missing in (("checkpoint", 2), ("tile/entries/001", 1), ("tile/0/001", 1)):
+            for there in (False, True):  # a folder in its place is as unreadable for root as for all
+                with self.subTest(path, there=there):
+                    copy = self.copy()
+                    os.remove(os.path.join(copy, path))
+                    if there:
+                        os.mkdir(os.path.join(copy, path))
+                    for command in (proof, ["find", "--key", self.log.vkey, "--no-index"]):
+                        done = subprocess.run([AUDIT, command[0], copy, *command[1:]], capture_output=True, text=True,
+                                              timeout=60)
+                        self.assertEqual(done.returncode, 2 if there else missing, done.stderr)
+                        self.assertIn("can't be read" if there else "checkpoint" if missing == 2 else "--also",
+                                      done.stderr)
+                        self.assertNotIn("changed", done.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, "an account that nobody else uses is needed")
     def test_a_machine_that_gives_fewer_threads(self):
         os.chmod(self.folder, 0o711)
