@@ -311,6 +311,13 @@ class Misbehaving(unittest.TestCase):
         self.assertEqual(found.returncode, 1, found.stdout)
         self.assertIn("tile/entries/003", found.stdout)
 
+    def test_the_group_may_read_a_copy_whatever_the_umask(self):
+        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=120, umask=0o077)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for at, _, names in os.walk(self.copy):
+            modes = {oct(os.stat(os.path.join(at, name)).st_mode & 0o777) for name in names} - {"0o640"}
+            self.assertEqual((oct(os.stat(at).st_mode & 0o777), modes), ("0o750", set()), at)
+
     def test_two_mirrors_of_one_folder_do_not_meet(self):
         follower = subprocess.Popen(self.command("--follow", "--interval", "1"), stdout=subprocess.PIPE,
                                     text=True)
