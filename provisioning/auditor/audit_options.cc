@@ -36,7 +36,7 @@ void add_custodians(CLI::App& command, std::vector<std::string>& registers) {
       .add_option("--custodians", registers,
                   "the register of custodians whose quorum is trusted where it put a key in a lost "
                   "one's place, or approved a restore; repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
 }
 
 void add_threads(CLI::App& command, unsigned& threads) {
@@ -138,14 +138,14 @@ void add_commands(CLI::App& parent, const std::string& program,
   check
       .add_option("--against", verifying->against,
                   "a checkpoint of this log that was kept elsewhere, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   check.add_option("--also", verifying->also, kAlso)->take_all();
   check
       .add_option("--before", verifying->before.folders,
                   "of a restored vault: the log that this one continues; repeatable, newest first")
-      ->take_all();
+      ->allow_extra_args(false);
   check.add_option("--before-key", verifying->before.keys, "its key, as --key; repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   add_custodians(check, verifying->before.custodians);
   add_threads(check, verifying->threads);
   check.callback([chosen, verifying] {

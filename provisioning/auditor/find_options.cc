@@ -7,26 +7,27 @@ namespace cardvault::auditor {
 void add_find_options(CLI::App& command, FindOptions& options) {
   EventQuery& query = options.query;
   command.add_option("--token", query.tokens, "events that name this token, repeatable")
-      ->take_all();
-  command.add_option("--customer", query.customers, "of this internal id, repeatable")->take_all();
+      ->allow_extra_args(false);
+  command.add_option("--customer", query.customers, "of this internal id, repeatable")
+      ->allow_extra_args(false);
   command.add_option("--client", query.clients, "by this client or about it, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--actor", query.actors,
                   "by this actor, as operator:NAME or custodian:NAME, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--fingerprint", query.fingerprints,
                   "of this card, VERSION:DIGITS: its events and those of its tokens, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--operation", query.operations,
                   "tokenize, detokenize, key.* and so on, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--outcome", query.outcomes,
                   "ok, refused (all but ok), or a refusal's code, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command.add_option("--since", options.since, "UTC, as in 2026-12-01 or 2026-12-01T06:00:00Z");
   command.add_option("--until", options.until, "before then");
   command.add_option("--format", options.format, "how to print them")

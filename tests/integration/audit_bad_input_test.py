@@ -190,6 +190,16 @@ class BadInput(unittest.TestCase):
                                       timeout=60)
                 self.assertEqual((done.returncode, done.stdout != ""), (wanted, wanted == 0), done.stderr)
 
+    def test_the_folder_may_stand_after_what_may_be_named_again(self):
+        kept, page = os.path.join(self.good, "checkpoint"), os.path.join(self.folder, "page.html")
+        for words in (["find", "--client", "web", "--token", "tok_7", self.good, "--no-index"],
+                      ["verify", "--against", kept, "--against", kept, self.good, "--threads", "1"],
+                      ["report", "--lang", "kk", self.good, "-o", page]):
+            with self.subTest(words):
+                done = subprocess.run([AUDIT, *words, "--key", self.log.vkey], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_what_cannot_be_read_was_not_changed(self):
         proof = ["prove", "300", "--key", self.log.vkey]
         for path, missing in (("checkpoint", 2), ("tile/entries/001", 1), ("tile/0/001", 1)):
