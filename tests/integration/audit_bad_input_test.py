@@ -278,6 +278,16 @@ class Restored(unittest.TestCase):
              "--before-key", key, *options], capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr
 
+    def test_what_json_says_is_said_of_the_lost_log_too(self):
+        self.restore()
+        for change, wanted in ((False, 0), (True, 1)):
+            if change:
+                os.truncate(place(self.lost.folder, "entries", 0, 256), 9)
+            with self.subTest(change=change):
+                code, said = self.verify(self.keys[0], "--json")
+                found = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+                self.assertEqual((code, found["verified"]), (wanted, wanted == 0), said)
+
     def test_each_key_of_the_lost_log_verifies_what_later_ones_signed(self):
         for _ in range(2):
             self.rotate()
