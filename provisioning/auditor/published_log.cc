@@ -42,6 +42,13 @@ bool is_pem(std::string_view text) { return text.contains("-----BEGIN PUBLIC KEY
                      "one, or with a PEM public key of Ed25519 or P-256");
 }
 
+audit::VerifierKey key_in(const std::string& text, const std::string& key, const std::string& log) {
+  auto parsed =
+      is_pem(text) ? audit::VerifierKey::parse_pem(text, log) : audit::VerifierKey::parse(text);
+  if (!parsed) refuse_key(key);
+  return *parsed;
+}
+
 // The log that the closed months in a folder are of; "" where there are none.
 std::string log_of_months(const std::string& folder) {
   const audit::FolderList files({folder});
@@ -105,22 +112,19 @@ std::optional<std::string> PublishedLog::note() const {
 }
 
 audit::VerifierKey PublishedLog::key(const std::string& key) const {
-  if (!is_pem(text_of(key))) return parse_key(key, "");
+  const std::string text = text_of(key);  // once: it may be a pipe
+  if (!is_pem(text)) return key_in(text, key, "");
   const auto checkpoint = audit::parse_checkpoint_text(note().value_or(""));
   if (!checkpoint) {
     throw StartupError(folder_ +
                        " has no checkpoint that says whose log it is, nor does a PEM key: name the "
                        "vault's audit.vkey with --key");
   }
-  return parse_key(key, checkpoint->origin);
+  return key_in(text, key, checkpoint->origin);
 }
 
 audit::VerifierKey parse_key(const std::string& key, const std::string& log) {
-  const std::string text = text_of(key);
-  auto parsed =
-      is_pem(text) ? audit::VerifierKey::parse_pem(text, log) : audit::VerifierKey::parse(text);
-  if (!parsed) refuse_key(key);
-  return *parsed;
+  return key_in(text_of(key), key, log);
 }
 
 audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,

@@ -173,6 +173,11 @@ class BadInput(unittest.TestCase):
                 with self.subTest(change, of="a checkpoint"):
                     code, _, said = self.verify(self.good, "--against", self.saved("saved", saved(checkpoint)))
                     self.assertEqual(code, 0, said)
+        for name, text in texts.items():
+            with self.subTest("a pipe", of=name):
+                piped = subprocess.run([AUDIT, "verify", self.good, "--key", "/dev/stdin"], input=text,
+                                       capture_output=True, timeout=60)
+                self.assertEqual(piped.returncode, 0, piped.stderr)
         titled = self.saved("titled.pem", b"Public key of the log\n" + texts["pem"])
         self.assertEqual(self.verify(self.good, key=titled)[0], 0)
         code, _, said = self.verify(self.good, key=os.path.join(self.folder, "absent.vkey"))
