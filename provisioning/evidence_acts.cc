@@ -56,7 +56,7 @@ void add_log(const auditor::Report& made, const auditor::ReportOptions& options,
   files.push_back({"checkpoints/current", made.facts.checkpoint_note});
   for (std::size_t i = 0; i < options.against.size(); ++i) {
     files.push_back(
-        {"checkpoints/kept-" + std::to_string(i + 1), auditor::read_file(options.against[i])});
+        {"checkpoints/kept-" + std::to_string(i + 1), auditor::read_text(options.against[i])});
   }
   files.push_back({"keys/audit.vkey", made.facts.key + "\n"});
   // By the events in which each key was handed on, all earlier ones verify the archive too.

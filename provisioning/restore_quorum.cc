@@ -16,7 +16,7 @@ LastKnown last_known(const BackupFile& backup, const std::vector<std::string>& k
   const daemon::BackupSeal& seal = backup.seal();
   LastKnown own{backup.clear("checkpoint"), seal.checkpoint_size, seal.checkpoint_root, 0};
   if (known.empty()) return own;
-  const std::string note = auditor::read_file(known);
+  const std::string note = auditor::read_text(known);
   const auto opened = [&](const std::string& key) {
     const audit::VerifierKey one = read_verifier_key(key);
     return one.name() == seal.log && audit::open_checkpoint(note, one).trust == audit::Trust::kGood;

@@ -53,8 +53,19 @@ Result<Connection*> Client::ensure_open() {
     // Readable while nothing is asked: the gate has closed it.
     if (::poll(&ready, 1, 0) == 0) return &*connection_;
   }
+  auto opened = open();
+  for (std::size_t i = 1; !opened && !(connection_ && connection_->connected()); ++i) {
+    address_ = (address_ + 1) % endpoint_.addresses.size();
+    // One that was silent for the whole time has left none for the others: they are next.
+    if (i == endpoint_.addresses.size() || opened.error().code == Code::kRequestTimeout) break;
+    opened = open();
+  }
+  return opened;
+}
+
+Result<Connection*> Client::open() {
   connection_.reset();
-  auto opened = Connection::open(context_, endpoint_, max_body_);
+  auto opened = Connection::open(context_, endpoint_, max_body_, address_);
   if (!opened) return std::unexpected(opened.error());
   Connection& connection = connection_.emplace(std::move(*opened));
   for (;;) {

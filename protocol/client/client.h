@@ -20,7 +20,8 @@ struct Request {
 // Appends a request's bytes to `out`: Host, Content-Type and Content-Length included.
 void append_request(base::SecretBuffer& out, const Endpoint& endpoint, const Request& request);
 
-// Not thread-safe. Both references outlive it.
+// Not thread-safe. Both references outlive it. Goes on to the endpoint's next address where it gets
+// no connection to one.
 class Client {
  public:
   Client(const TlsContext& context, const Endpoint& endpoint, std::chrono::milliseconds timeout,
@@ -36,6 +37,7 @@ class Client {
 
  private:
   [[nodiscard]] base::Result<Connection*> ensure_open();
+  [[nodiscard]] base::Result<Connection*> open();
   [[nodiscard]] base::Result<void> wait(const Connection& connection, Wait what) const;
   [[nodiscard]] base::Result<Response> exchange(Connection& connection,
                                                 std::span<const std::uint8_t> request) const;
@@ -46,6 +48,7 @@ class Client {
   const std::size_t max_body_;
   std::chrono::steady_clock::time_point deadline_;
   std::optional<Connection> connection_;
+  std::size_t address_ = 0;  // of the endpoint's
   bool reusable_ = false;
   base::SecretBuffer request_;
 };

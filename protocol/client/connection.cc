@@ -78,15 +78,15 @@ Connection::~Connection() {
 }
 
 Result<Connection> Connection::open(const TlsContext& context, const Endpoint& endpoint,
-                                    std::size_t max_body) {
-  const int fd =
-      ::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+                                    std::size_t max_body, std::size_t which) {
+  const Address& to = endpoint.addresses.at(which);
+  const int fd = ::socket(to.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return unavailable("socket", errno);
   Connection made(fd, max_body);
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const auto* address = reinterpret_cast<const sockaddr*>(&endpoint.address);
-  if (::connect(fd, address, endpoint.address_size) != 0 && errno != EINPROGRESS) {
+  const auto* address = reinterpret_cast<const sockaddr*>(&to.bytes);
+  if (::connect(fd, address, to.size) != 0 && errno != EINPROGRESS) {
     return unavailable("connect", errno);
   }
   made.ssl_.reset(SSL_new(context.native()));

@@ -29,15 +29,18 @@ inline constexpr std::size_t kMaxResponseBody = std::size_t{4} << 20;
 // kPayloadTooLarge (the answer). Programs ignore SIGPIPE.
 class Connection {
  public:
-  // Starts connecting; go on with establish().
+  // Starts connecting to one of the endpoint's addresses; go on with establish().
   [[nodiscard]] static base::Result<Connection> open(const TlsContext& context,
                                                      const Endpoint& endpoint,
-                                                     std::size_t max_body = kMaxResponseBody);
+                                                     std::size_t max_body = kMaxResponseBody,
+                                                     std::size_t which = 0);
   Connection(Connection&& other) noexcept;
   Connection& operator=(Connection&& other) noexcept;
   ~Connection();
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  // Somebody listens there.
+  [[nodiscard]] bool connected() const noexcept { return connected_; }
   // TCP and TLS handshake. TLS 1.3 tells a client nothing of how its own certificate was received:
   // a refusal shows as an error of the first send(), flush() or receive().
   [[nodiscard]] base::Result<Wait> establish();

@@ -1,14 +1,25 @@
 #include "protocol/client/endpoint.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
+
+#include "vault/base/ascii.h"
 
 namespace cardvault::client {
 namespace {
 
 constexpr std::string_view kScheme = "https://";
+
+bool is_address(const std::string& host) {
+  std::array<std::uint8_t, sizeof(in6_addr)> bytes{};
+  return inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
 
 base::Result<void> look_up(Endpoint& endpoint) {
   addrinfo hints{};
@@ -23,17 +34,24 @@ base::Result<void> look_up(Endpoint& endpoint) {
     error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
   }
   if (error != 0) return base::fail(base::Code::kNotFound, "getaddrinfo", error);
-  std::memcpy(&endpoint.address, found->ai_addr, found->ai_addrlen);
-  endpoint.address_size = found->ai_addrlen;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    Address& address = endpoint.addresses.emplace_back();
+    std::memcpy(&address.bytes, one->ai_addr, one->ai_addrlen);
+    address.size = one->ai_addrlen;
+  }
   freeaddrinfo(found);
-  return {};
+  if (!endpoint.literal) return {};
+  endpoint.host = endpoint.host.substr(0, endpoint.host.find('%'));
+  if (is_address(endpoint.host)) return {};
+  // As "127.1": no certificate names it so.
+  return base::fail(base::Code::kInvalidArgument, "parse base URL");
 }
 
 }  // namespace
 
 base::Result<Endpoint> Endpoint::resolve(std::string_view base_url) {
   const auto bad = [] { return base::fail(base::Code::kInvalidArgument, "parse base URL"); };
-  if (!base_url.starts_with(kScheme)) return bad();
+  if (!base::same_text(base_url.substr(0, kScheme.size()), kScheme)) return bad();
   std::string_view rest = base_url.substr(kScheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
   if (rest.find_first_of("/?#@ ") != std::string_view::npos) return bad();

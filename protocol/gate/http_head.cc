@@ -32,6 +32,8 @@ class HeadParser final : public http::basic_parser<true> {
                      beast::error_code&) override {
     if (name == http::field::content_type) {
       head_.content_type = plain(value);
+    } else if (name == http::field::content_encoding) {
+      head_.content_encoding = plain(value);
     } else if (name == http::field::expect) {
       head_.expects_continue = true;
     } else if (name == http::field::unknown && base::same_text(plain(text), "idempotency-key")) {

@@ -15,8 +15,9 @@ namespace cardvault::gate {
 struct RequestHead {
   std::string_view method;
   std::string_view target;
-  std::string_view content_type;     // "" when none was sent
-  std::string_view idempotency_key;  // likewise
+  std::string_view content_type;      // "" when none was sent
+  std::string_view content_encoding;  // likewise
+  std::string_view idempotency_key;   // likewise
   bool repeated_idempotency_key = false;
   std::optional<std::uint64_t> content_length;
   bool keep_alive = true;

@@ -24,7 +24,9 @@ constexpr int kExitUsage = 2;
 void check(const std::string& file) {
   const auto config = cardvault::gate::load_config(file);
   static_cast<void>(cardvault::gate::Tls::load(config));
-  std::puts("configuration and certificates are good");
+  if (std::puts("configuration and certificates are good") < 0 || std::fflush(stdout) != 0) {
+    throw cardvault::base::StartupError("all is good, but stdout can't be written");
+  }
 }
 
 void serve(const std::string& file) {

@@ -13,12 +13,17 @@ using base::Code;
 
 constexpr std::size_t kMaxIdempotencyKey = 128;
 
-bool is_json(std::string_view content_type) noexcept {
+// A body in an encoding (gzip) is not JSON until somebody decodes it, and nobody here does.
+bool is_json(const RequestHead& head) noexcept {
+  const std::string_view content_type = head.content_type, encoding = head.content_encoding;
+  if (!encoding.empty() && !base::same_text(encoding, "identity")) return false;
   const std::size_t semicolon = content_type.find(';');
   if (!base::same_text(base::trimmed(content_type.substr(0, semicolon)), "application/json"))
     return false;
   if (semicolon == content_type.npos) return true;
-  return base::same_text(base::trimmed(content_type.substr(semicolon + 1)), "charset=utf-8");
+  const std::string_view parameter = base::trimmed(content_type.substr(semicolon + 1));
+  return base::same_text(parameter, "charset=utf-8") ||
+         base::same_text(parameter, "charset=\"utf-8\"");  // the same, RFC 9110 5.6.6
 }
 
 bool takes_key(Operation operation) noexcept {
@@ -119,7 +124,7 @@ Plan judge(const Connection& c, std::size_t head_bytes) {
     if (length > 0) plan.refuse(Code::kBadHttp, true);
   } else if (!head->content_length) {
     plan.refuse(Code::kLengthRequired, true);
-  } else if (!is_json(head->content_type)) {
+  } else if (!is_json(*head)) {
     plan.refuse(Code::kUnsupportedMediaType);
   }
   if (takes_key(plan.route.operation) && !usable_key(*head)) {

@@ -8,7 +8,7 @@ Problem problem_of(base::Code code) noexcept {
     case kBadHttp:
       return {400, "The request is not strict HTTP/1.1",
               "Send one Host field, CRLF line ends, an origin-form target, no folded or repeated "
-              "framing fields, no Upgrade, and no body with GET or DELETE."};
+              "framing fields, no Upgrade, and no body with GET, DELETE, freeze or unfreeze."};
     case kTransferEncodingRefused:
       return {411, "Transfer-Encoding is refused",
               "Send the body with a Content-Length field instead of chunked; streaming clients "
@@ -30,7 +30,9 @@ Problem problem_of(base::Code code) noexcept {
     case kPayloadTooLarge:
       return {413, "The body is too large", "Send fewer items in one request."};
     case kUnsupportedMediaType:
-      return {415, "The body is not application/json", "Send Content-Type: application/json."};
+      return {415, "The body is not application/json",
+              "Send Content-Type: application/json, and the body as it is, without a "
+              "Content-Encoding."};
     case kRequestTimeout:
       return {408, "The request took too long to arrive",
               "Send the whole request at once and try again."};
@@ -87,7 +89,7 @@ Problem problem_of(base::Code code) noexcept {
       return {422, "A field other than pan holds a card number",
               "Send card numbers in the field pan only."};
     case kInvalidExpiry:
-      return {422, "The expiry is not valid", "Send it as YYYY-MM."};
+      return {422, "The expiry is not valid", "Send it as YYYY-MM, of the years 2000 to 2099."};
     case kCardExpired:
       return {422, "The card has expired", "Ask for another card."};
     case kInvalidCustomer:
@@ -163,9 +165,8 @@ Problem problem_of(base::Code code) noexcept {
               "Seal a code with the same subject and context, have it verified, then ask again; a "
               "verified code counts once."};
     case kSecretTooWeak:
-      return {
-          422, "The secret is too short, too common or of a wrong form",
-          "Have a longer or less common one chosen; a quick code has a fixed number of digits."};
+      return {422, "The secret is too short, too common or too regular",
+              "Have a longer or less common one chosen."};
     case kAlreadyEnrolled:
       return {409, "The subject has a secret of this kind", "Change it, or remove it first."};
     case kNotEnrolled:

@@ -17,6 +17,7 @@ namespace {
 
 constexpr const char* kAlso =
     "folders that hold files which were moved out of DIR: those of closed months";
+constexpr int kMostThreads = 1024;
 constexpr const char* kExitCodes =
     "Exit codes: 0 verified; 1 not verified; 2 nothing could be checked.\n";
 
@@ -35,7 +36,12 @@ void add_custodians(CLI::App& command, std::vector<std::string>& registers) {
       .add_option("--custodians", registers,
                   "the register of custodians whose quorum is trusted where it put a key in a lost "
                   "one's place, or approved a restore; repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
+}
+
+void add_threads(CLI::App& command, unsigned& threads) {
+  command.add_option("--threads", threads, "how many check records (default: one per core)")
+      ->check(CLI::Range(0, kMostThreads));
 }
 
 void refuse_card_numbers(std::span<const char* const> words) {
@@ -132,16 +138,16 @@ void add_commands(CLI::App& parent, const std::string& program,
   check
       .add_option("--against", verifying->against,
                   "a checkpoint of this log that was kept elsewhere, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   check.add_option("--also", verifying->also, kAlso)->take_all();
   check
       .add_option("--before", verifying->before.folders,
                   "of a restored vault: the log that this one continues; repeatable, newest first")
-      ->take_all();
+      ->allow_extra_args(false);
   check.add_option("--before-key", verifying->before.keys, "its key, as --key; repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   add_custodians(check, verifying->before.custodians);
-  check.add_option("--threads", verifying->threads, "how many (default: one per core)");
+  add_threads(check, verifying->threads);
   check.callback([chosen, verifying] {
     chosen(guarded([verifying](const Terminal& terminal) { return verify(*verifying, terminal); }));
   });
@@ -154,6 +160,7 @@ void add_commands(CLI::App& parent, const std::string& program,
   evidence.add_option("INDEX", proving->record, "the event's number (seq)")->required();
   evidence.add_option("--also", proving->also, kAlso)->take_all();
   evidence.add_option("--key", proving->key, "also check the checkpoint's signature");
+  add_custodians(evidence, proving->custodians);
   evidence.callback([chosen, proving] {
     chosen(guarded([proving](const Terminal& terminal) { return prove(*proving, terminal); }));
   });

@@ -19,6 +19,8 @@ CLI::App& add_command(CLI::App& parent, const char* name, const char* what,
                       const std::string& examples);
 // `--custodians`, which all that follow a log's keys have.
 void add_custodians(CLI::App& command, std::vector<std::string>& registers);
+// `--threads`, of those that check records on all cores.
+void add_threads(CLI::App& command, unsigned& threads);
 // The command with its exceptions as messages and exit codes.
 [[nodiscard]] Command guarded(Command command);
 

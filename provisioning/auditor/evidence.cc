@@ -15,6 +15,7 @@ namespace cardvault::auditor {
 namespace {
 
 constexpr std::string_view kTitle = "cardvault evidence v1\n";
+constexpr std::string_view kVault = "vault: ";
 constexpr std::string_view kFile = "file: ";
 
 std::string_view line_of(std::string_view& text) {
@@ -24,11 +25,19 @@ std::string_view line_of(std::string_view& text) {
   return line;
 }
 
+// Whose evidence it says that it is: a PEM key doesn't.
+std::string named_vault(std::string_view manifest) {
+  if (!manifest.starts_with(kTitle)) return "";
+  manifest.remove_prefix(kTitle.size());
+  const std::string_view line = line_of(manifest);
+  return line.starts_with(kVault) ? std::string(line.substr(kVault.size())) : "";
+}
+
 // The manifest's own lines of files; nullopt: it is no manifest of this vault.
 std::optional<std::string> listed(std::string_view text, const std::string& vault) {
   if (!text.starts_with(kTitle)) return std::nullopt;
   text.remove_prefix(kTitle.size());
-  if (line_of(text) != "vault: " + vault) return std::nullopt;
+  if (line_of(text) != std::string(kVault) + vault) return std::nullopt;
   std::string lines;
   while (text.starts_with(kFile)) lines.append(line_of(text)).append("\n");
   const std::string_view time = line_of(text);
@@ -74,10 +83,12 @@ std::string evidence_list(const std::vector<TarFile>& files) {
 }
 
 int verify_evidence(const EvidenceOptions& options, const Terminal& terminal) {
-  std::vector<audit::VerifierKey> keys = {parse_key(options.key)};
-  const std::string vault = keys.front().name();
   auto files = read_tar(read_file(options.archive));
-  if (!files || files->empty() || files->front().name != kManifestName) {
+  const bool archive = files && !files->empty() && files->front().name == kManifestName;
+  std::vector<audit::VerifierKey> keys = {
+      parse_key(options.key, archive ? named_vault(files->front().bytes) : "")};
+  const std::string vault = keys.front().name();
+  if (!archive) {
     return refuse(terminal, "this is no evidence archive, or it is cut or changed");
   }
   const std::string manifest = std::move(files->front().bytes);

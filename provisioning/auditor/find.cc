@@ -8,6 +8,7 @@
 #include "provisioning/auditor/published_log.h"
 #include "provisioning/auditor/search.h"
 #include "provisioning/auditor/utc_time.h"
+#include "vault/core/token.h"
 
 namespace cardvault::auditor {
 namespace {
@@ -21,6 +22,10 @@ EventFormat format_of(const FindOptions& options, const Terminal& terminal) {
 EventQuery query_of(const FindOptions& options) {
   EventQuery query = options.query;
   query.check();
+  // The vault takes a token in either case, and its events have one spelling.
+  for (const std::string& token : options.query.tokens) {
+    if (const auto known = core::Token::parse(token)) query.tokens.push_back(known->text());
+  }
   if (!options.since.empty()) query.since_ms = parse_utc(options.since);
   if (!options.until.empty()) query.until_ms = parse_utc(options.until);
   if (query.until_ms <= query.since_ms) {

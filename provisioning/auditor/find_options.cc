@@ -7,26 +7,27 @@ namespace cardvault::auditor {
 void add_find_options(CLI::App& command, FindOptions& options) {
   EventQuery& query = options.query;
   command.add_option("--token", query.tokens, "events that name this token, repeatable")
-      ->take_all();
-  command.add_option("--customer", query.customers, "of this internal id, repeatable")->take_all();
+      ->allow_extra_args(false);
+  command.add_option("--customer", query.customers, "of this internal id, repeatable")
+      ->allow_extra_args(false);
   command.add_option("--client", query.clients, "by this client or about it, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--actor", query.actors,
                   "by this actor, as operator:NAME or custodian:NAME, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--fingerprint", query.fingerprints,
                   "of this card, VERSION:DIGITS: its events and those of its tokens, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--operation", query.operations,
                   "tokenize, detokenize, key.* and so on, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--outcome", query.outcomes,
                   "ok, refused (all but ok), or a refusal's code, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command.add_option("--since", options.since, "UTC, as in 2026-12-01 or 2026-12-01T06:00:00Z");
   command.add_option("--until", options.until, "before then");
   command.add_option("--format", options.format, "how to print them")
@@ -37,7 +38,7 @@ void add_find_options(CLI::App& command, FindOptions& options) {
   add_custodians(command, options.custodians);
   command.add_option("--index", options.index, "where indexes are kept (default: DIR/index)");
   command.add_flag("--no-index", options.no_index, "read everything, keep nothing");
-  command.add_option("--threads", options.threads, "how many (default: one per core)");
+  add_threads(command, options.threads);
 }
 
 void add_find(CLI::App& parent, const std::string& program,

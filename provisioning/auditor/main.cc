@@ -27,7 +27,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", CARDVAULT_VERSION);
   auditor::Terminal terminal{std::cout, std::cerr, ::isatty(STDERR_FILENO) == 1};
-  app.add_flag("--json", terminal.json, "print the result as JSON");
+  app.add_flag("--json", terminal.json,
+               "print the result of verify, or the events of find, as JSON");
   auditor::Command chosen;
   const auto choose = [&](auditor::Command command) { chosen = std::move(command); };
   auditor::add_commands(app, "cardvault-audit", choose);

@@ -36,11 +36,11 @@ struct CertificateRefused final : StartupError {
 class CopyFolder {
  public:
   explicit CopyFolder(const std::string& path) {
-    if (::mkdir(path.c_str(), 0750) != 0 && errno != EEXIST) {
-      throw StartupError(path + ": " + std::strerror(errno));
-    }
+    const bool made = ::mkdir(path.c_str(), kMode) == 0;
+    if (!made && errno != EEXIST) throw StartupError(path + ": " + std::strerror(errno));
     fd_ = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd_ < 0) throw StartupError(path + ": " + std::strerror(errno));
+    if (made) static_cast<void>(::fchmod(fd_, kMode));  // whatever the umask, as all in it
     if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
       ::close(fd_);
       throw StartupError(path + " is another mirror's at present: wait for it, or end it");
@@ -51,6 +51,7 @@ class CopyFolder {
   CopyFolder& operator=(const CopyFolder&) = delete;  // owns a descriptor
 
  private:
+  static constexpr mode_t kMode = 0750;
   int fd_;
 };
 
@@ -124,6 +125,9 @@ int raise(const audit::MirrorReport& report, const MirrorOptions& options, audit
                          " is not vouched for by the CA given (X509 error " + number + ")");
     case Code::kNotFound:
       throw StartupError(options.url + " serves no checkpoint yet: is it the auditors' gate?");
+    case Code::kInvalidArgument:
+      throw StartupError(options.url + " sends elsewhere (" + number +
+                         "), and no gate of a vault does: name the auditors' gate itself");
     case Code::kStorageFull:
       throw StartupError(options.folder + ": no space left; the next run goes on where this ended");
     case Code::kStoreFailed:

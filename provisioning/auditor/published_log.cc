@@ -17,15 +17,36 @@ using base::StartupError;
 
 namespace {
 
-std::string text_of(const std::string& key) {
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n";
+
+bool is_file(const std::string& key) {
   std::error_code ignored;
-  return std::filesystem::exists(key, ignored) ? read_file(key) : key;
+  return std::filesystem::exists(key, ignored);
 }
 
+std::string text_of(const std::string& key) {
+  std::string text = is_file(key) ? read_text(key) : key;
+  text.erase(text.find_last_not_of(kBlanks) + 1);
+  text.erase(0, text.find_first_not_of(kBlanks));
+  return text;
+}
+
+// Tools may write what a key is above it.
+bool is_pem(std::string_view text) { return text.contains("-----BEGIN PUBLIC KEY-----"); }
+
 [[noreturn]] void refuse_key(const std::string& key) {
-  throw StartupError(printable(key) +
-                     ": neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
+  throw StartupError(printable(key) + ": " +
+                     (is_file(key) || key.contains('+') ? "" : "no such file, and so ") +
+                     "neither a verifier key (NAME+ID+KEY, as in audit.vkey) nor a file with "
                      "one, or with a PEM public key of Ed25519 or P-256");
+}
+
+audit::VerifierKey key_in(const std::string& text, const std::string& key, const std::string& log) {
+  auto parsed =
+      is_pem(text) ? audit::VerifierKey::parse_pem(text, log) : audit::VerifierKey::parse(text);
+  if (!parsed) refuse_key(key);
+  return *parsed;
 }
 
 // The log that the closed months in a folder are of; "" where there are none.
@@ -92,34 +113,33 @@ audit::ReadFile PublishedLog::files() const {
   };
 }
 
-audit::VerifierKey PublishedLog::key(const std::string& key) const {
-  const std::string text = text_of(key);
-  if (!text.starts_with("-----BEGIN")) return parse_key(key);
-  const auto note = own_file(std::string(audit::kCheckpointPath));
-  const auto checkpoint = audit::parse_checkpoint_text(note.value_or(""));
-  if (!checkpoint) {
-    throw StartupError(folder_ + " has no checkpoint that says whose log it is");
-  }
-  auto parsed = audit::VerifierKey::parse_pem(text, checkpoint->origin);
-  if (!parsed) refuse_key(key);
-  return *parsed;
+std::optional<std::string> PublishedLog::note() const {
+  return own_file(std::string(audit::kCheckpointPath));
 }
 
-audit::VerifierKey parse_key(const std::string& key) {
-  std::string text = text_of(key);
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  auto parsed = audit::VerifierKey::parse(text);
-  if (!parsed) refuse_key(key);
-  return *parsed;
+audit::VerifierKey PublishedLog::key(const std::string& key) const {
+  const std::string text = text_of(key);  // once: it may be a pipe
+  if (!is_pem(text)) return key_in(text, key, "");
+  const auto checkpoint = audit::parse_checkpoint_text(note().value_or(""));
+  if (!checkpoint) {
+    throw StartupError(folder_ +
+                       " has no checkpoint that says whose log it is, nor does a PEM key: name the "
+                       "vault's audit.vkey with --key");
+  }
+  return key_in(text, key, checkpoint->origin);
+}
+
+audit::VerifierKey parse_key(const std::string& key, const std::string& log) {
+  return key_in(text_of(key), key, log);
 }
 
 audit::Checkpoint PublishedLog::checkpoint(const audit::VerifierKey& key,
                                            const audit::QuorumJudge& judge) const {
-  const auto note = own_file(std::string(audit::kCheckpointPath));
-  if (!note) {
+  const auto signed_note = note();
+  if (!signed_note) {
     throw StartupError(folder_ + " holds no checkpoint: is it the folder of a published log?");
   }
-  return opened(*note, key, judge);
+  return opened(*signed_note, key, judge);
 }
 
 audit::Checkpoint PublishedLog::opened(const std::string& note, const audit::VerifierKey& key,
@@ -159,6 +179,15 @@ std::string read_file(const std::string& path) {
   std::ostringstream bytes;
   if (!file || !(bytes << file.rdbuf())) throw StartupError(path + ": can't be read, or is empty");
   return bytes.str();
+}
+
+std::string read_text(const std::string& path) {
+  std::string text = read_file(path);
+  if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
+  for (auto at = text.find("\r\n"); at != std::string::npos; at = text.find("\r\n", at)) {
+    text.erase(at, 1);
+  }
+  return text;
 }
 
 std::string printable(std::string_view text) {

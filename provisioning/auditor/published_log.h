@@ -23,6 +23,8 @@ class PublishedLog {
   explicit PublishedLog(const std::string& folder, const std::vector<std::string>& also = {});
 
   [[nodiscard]] audit::ReadFile files() const;
+  // The checkpoint as it is, where there is one. Throws StartupError: it can't be read.
+  [[nodiscard]] std::optional<std::string> note() const;
   // `key` is a verifier key, or a file that holds one or a PEM public key; the latter is taken to
   // be of the log that the folder's checkpoint names. Throws StartupError.
   [[nodiscard]] audit::VerifierKey key(const std::string& key) const;
@@ -46,10 +48,14 @@ class PublishedLog {
 
 // By whose word a key of the log came after another, as a line.
 [[nodiscard]] std::string endorsement(const audit::EndorsedKey& next);
-// A verifier key's text, or a file that holds it. Throws StartupError.
-[[nodiscard]] audit::VerifierKey parse_key(const std::string& key);
+// A verifier key's text, or a file that holds it or a PEM public key, which is taken to be of
+// `log`. Throws StartupError.
+[[nodiscard]] audit::VerifierKey parse_key(const std::string& key, const std::string& log);
 // A file's bytes. Throws StartupError.
 [[nodiscard]] std::string read_file(const std::string& path);
+// The same of a text that may have been saved by another system: without its byte order mark, and
+// with this one's line ends. Signatures over it hold as they did, or not at all.
+[[nodiscard]] std::string read_text(const std::string& path);
 // With '?' for whatever a terminal could take for more than text.
 [[nodiscard]] std::string printable(std::string_view text);
 

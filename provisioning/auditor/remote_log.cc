@@ -118,6 +118,16 @@ base::Result<std::optional<std::string>> RemoteLog::try_once(const std::string& 
                           response->status);
       }
       return base::fail(Code::kVaultUnavailable, "the vault's answer", response->status);
+    case 408:  // this machine was slow to ask
+    case 502:  // of what stands before a gate that is away
+    case 504:
+      return base::fail(Code::kVaultUnavailable, "the vault's answer", response->status);
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+      return base::fail(Code::kInvalidArgument, "the vault's answer", response->status);
     default:
       return base::fail(Code::kInternal, "the vault's answer", response->status);
   }

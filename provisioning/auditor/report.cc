@@ -34,7 +34,7 @@ std::int64_t now_ms() {
 audit::VerifyReport verified(const ReportOptions& options, const PublishedLog& log,
                              const audit::VerifierKey& key, const Terminal& terminal) {
   std::vector<audit::KeptCheckpoint> older;
-  for (const std::string& path : options.against) older.push_back({path, read_file(path)});
+  for (const std::string& path : options.against) older.push_back({path, read_text(path)});
   ProgressLine progress(terminal, "verify", "records");
   return audit::verify_log(
       log.files(), key, older,
@@ -130,9 +130,10 @@ void write_file(const std::string& path, std::string_view bytes) {
   struct stat there{};
   // A device or a pipe is written to. Never put a file in its place: /dev/null is everybody's.
   const bool special = ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
-  const std::string draft = special ? path : path + ".part";
-  const int flags = special ? O_NOCTTY : O_CREAT | O_TRUNC | O_NOFOLLOW;
-  const int fd = ::open(draft.c_str(), O_WRONLY | O_CLOEXEC | flags, 0600);
+  // A name of its own: another process may be writing the same report.
+  std::string draft = path + ".XXXXXX";
+  const int fd = special ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY)
+                         : ::mkostemp(draft.data(), O_CLOEXEC);
   int problem = fd < 0 ? errno : 0;
   if (problem == 0) problem = base::write_all(fd, bytes);
   if (problem == 0 && ::fsync(fd) != 0 && errno != EINVAL) problem = errno;

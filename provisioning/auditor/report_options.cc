@@ -12,14 +12,14 @@ void add_report_options(CLI::App& command, ReportOptions& options, const std::st
   command.add_option("--output,-o", options.output, output)->required();
   command.add_option("--lang", options.languages, "en, ru or kk; of several, one page each")
       ->check(CLI::IsMember({"en", "ru", "kk"}))
-      ->take_all();
+      ->allow_extra_args(false);
   command
       .add_option("--against", options.against,
                   "a checkpoint of this log that was kept elsewhere, repeatable")
-      ->take_all();
+      ->allow_extra_args(false);
   command.add_option("--also", options.also, "a folder with months moved away, repeatable")
       ->take_all();
-  command.add_option("--threads", options.threads, "how many verify (default: one per core)");
+  add_threads(command, options.threads);
 }
 
 void add_report(CLI::App& parent, const std::string& program,

@@ -32,8 +32,8 @@ std::string quoted(const std::string& text) {
   return out + "\"";
 }
 
-void print_json(const audit::VerifyReport& report, std::ostream& out) {
-  out << "{\"verified\":" << (report.findings.empty() ? "true" : "false")
+void print_json(const audit::VerifyReport& report, bool verified, std::ostream& out) {
+  out << "{\"verified\":" << (verified ? "true" : "false")
       << ",\"log\":" << quoted(report.checkpoint.origin)
       << ",\"records\":" << report.checkpoint.size
       << ",\"root\":" << quoted(audit::to_base64(report.checkpoint.root)) << ",\"findings\":[";
@@ -82,7 +82,7 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
   const PublishedLog log(options.folder, options.also);
   const audit::VerifierKey key = log.key(options.key);
   std::vector<audit::KeptCheckpoint> older;
-  for (const std::string& path : options.against) older.push_back({path, read_file(path)});
+  for (const std::string& path : options.against) older.push_back({path, read_text(path)});
   audit::VerifyReport report;
   {
     ProgressLine progress(terminal, "verify", "records");
@@ -91,11 +91,7 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
         {options.threads, [&](std::uint64_t done, std::uint64_t all) { progress.show(done, all); }},
         trust_custodians(options.before.custodians));
   }
-  if (terminal.json) {
-    print_json(report, terminal.out);
-  } else {
-    print_text(report, options, terminal.out);
-  }
+  if (!terminal.json) print_text(report, options, terminal.out);
   const bool good = report.findings.empty();
   const std::string before = good ? continues_what(log.files(), report.checkpoint.size) : "";
   if (!before.empty() && options.before.folders.empty()) {
@@ -109,9 +105,13 @@ int verify(const VerifyOptions& options, const Terminal& terminal) {
     terminal.err << "cardvault-audit: the last event is dated " << base::format_time(report.last_ms)
                  << ", in the future by this machine's clock: look at the clocks of both\n";
   }
-  if (!good || options.before.folders.empty()) return good ? kVerified : kNotVerified;
-  return verify_before(log.files(), report.checkpoint.size, options.before, options.also,
-                       options.threads, terminal);
+  int code = good ? kVerified : kNotVerified;
+  if (good && !options.before.folders.empty()) {
+    code = verify_before(log.files(), report.checkpoint.size, options.before, options.also,
+                         options.threads, terminal);
+  }
+  if (terminal.json) print_json(report, code == kVerified, terminal.out);
+  return code;
 }
 
 }  // namespace cardvault::auditor

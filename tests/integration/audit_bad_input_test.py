@@ -13,6 +13,8 @@ import tempfile
 import threading
 import unittest
 
+from cryptography.hazmat.primitives import serialization
+
 from log_maker import LogMaker, event_line, place
 from vault_fixture import PROGRAMS, address_space
 
@@ -161,6 +163,92 @@ class BadInput(unittest.TestCase):
             writer.join()
         self.assertGreater(len(log.entries), 256)
 
+    def saved(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def test_keys_and_checkpoints_that_other_systems_saved(self):
+        with open(os.path.join(self.good, "checkpoint"), "rb") as file:
+            checkpoint = file.read()
+        texts = {"vkey": self.log.vkey.encode() + b"\n", "pem": self.log.key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)}
+        for change, saved in (("mark", lambda text: b"\xef\xbb\xbf" + text),
+                              ("spaces", lambda text: b" " + text + b" \n"),
+                              ("line ends", lambda text: text.replace(b"\n", b"\r\n")),
+                              ("both", lambda text: b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n"))):
+            for name, text in texts.items():
+                with self.subTest(change, of=name):
+                    code, _, said = self.verify(self.good, key=self.saved("saved." + name, saved(text)))
+                    self.assertEqual(code, 0, said)
+            if change != "spaces":
+                with self.subTest(change, of="a checkpoint"):
+                    code, _, said = self.verify(self.good, "--against", self.saved("saved", saved(checkpoint)))
+                    self.assertEqual(code, 0, said)
+        for name, text in texts.items():
+            with self.subTest("a pipe", of=name):
+                piped = subprocess.run([AUDIT, "verify", self.good, "--key", "/dev/stdin"], input=text,
+                                       capture_output=True, timeout=60)
+                self.assertEqual(piped.returncode, 0, piped.stderr)
+        titled = self.saved("titled.pem", b"Public key of the log\n" + texts["pem"])
+        self.assertEqual(self.verify(self.good, key=titled)[0], 0)
+        code, _, said = self.verify(self.good, key=os.path.join(self.folder, "absent.vkey"))
+        self.assertEqual(code, 2)
+        self.assertIn("no such file", said)
+
+    def test_a_proof_is_checked_with_an_earlier_key_too(self):
+        log = LogMaker(os.path.join(self.folder, "rotated"))
+        log.append([event_line(i) for i in range(9)])
+        first = log.vkey
+        log.append([log.rotate()])
+        for key, wanted in ((first, 0), (log.vkey, 0), (self.other.vkey, 1)):
+            with self.subTest(key):
+                done = subprocess.run([AUDIT, "prove", log.folder, "3", "--key", key], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual((done.returncode, done.stdout != ""), (wanted, wanted == 0), done.stderr)
+
+    def test_the_folder_may_stand_after_what_may_be_named_again(self):
+        kept, page = os.path.join(self.good, "checkpoint"), os.path.join(self.folder, "page.html")
+        for words in (["find", "--client", "web", "--token", "tok_7", self.good, "--no-index"],
+                      ["verify", "--against", kept, "--against", kept, self.good, "--threads", "1"],
+                      ["report", "--lang", "kk", self.good, "-o", page]):
+            with self.subTest(words):
+                done = subprocess.run([AUDIT, *words, "--key", self.log.vkey], capture_output=True, text=True,
+                                      timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_what_cannot_be_read_was_not_changed(self):
+        proof = ["prove", "300", "--key", self.log.vkey]
+        for path, missing in (("checkpoint", 2), ("tile/entries/001", 1), ("tile/0/001", 1)):
+            for there in (False, True):  # a folder in its place is as unreadable for root as for all
+                with self.subTest(path, there=there):
+                    copy = self.copy()
+                    os.remove(os.path.join(copy, path))
+                    if there:
+                        os.mkdir(os.path.join(copy, path))
+                    for command in (proof, ["find", "--key", self.log.vkey, "--no-index"]):
+                        done = subprocess.run([AUDIT, command[0], copy, *command[1:]], capture_output=True, text=True,
+                                              timeout=60)
+                        self.assertEqual(done.returncode, 2 if there else missing, done.stderr)
+                        self.assertIn("can't be read" if there else "checkpoint" if missing == 2 else "--also",
+                                      done.stderr)
+                        self.assertNotIn("changed", done.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "an account that nobody else uses is needed")
+    def test_a_machine_that_gives_fewer_threads(self):
+        os.chmod(self.folder, 0o711)
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_NPROC, (3, 3))
+            os.setuid(61_777)
+
+        for command in (["verify", self.good], ["find", self.good, "--token", "tok_7", "--no-index"]):
+            with self.subTest(command):
+                done = subprocess.run([AUDIT, *command, "--key", self.log.vkey, "--threads", "9"], capture_output=True,
+                                      text=True, timeout=60, preexec_fn=limited)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_memory_does_not_grow_with_the_log(self):
         for records in SIZES:
             with self.subTest(records=records), tempfile.TemporaryDirectory() as folder:
@@ -207,6 +295,16 @@ class Restored(unittest.TestCase):
             [AUDIT, "verify", self.new.folder, "--key", self.new.vkey, "--before", self.lost.folder,
              "--before-key", key, *options], capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr
+
+    def test_what_json_says_is_said_of_the_lost_log_too(self):
+        self.restore()
+        for change, wanted in ((False, 0), (True, 1)):
+            if change:
+                os.truncate(place(self.lost.folder, "entries", 0, 256), 9)
+            with self.subTest(change=change):
+                code, said = self.verify(self.keys[0], "--json")
+                found = json.loads(next(line for line in said.splitlines() if line.startswith("{")))
+                self.assertEqual((code, found["verified"]), (wanted, wanted == 0), said)
 
     def test_each_key_of_the_lost_log_verifies_what_later_ones_signed(self):
         for _ in range(2):

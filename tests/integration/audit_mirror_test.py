@@ -150,7 +150,8 @@ class Misbehaving(unittest.TestCase):
     def test_outages_pass(self):
         def now_and_then(path, number):
             return {20: "hang up", 40: "cut", 60: (503, {"Retry-After": "1"}, b"{}"),
-                    61: (429, {"Retry-After": "1"}, b"{}")}.get(number)
+                    61: (429, {"Retry-After": "1"}, b"{}"), 80: (502, {}, b"<html>"), 90: (504, {}, b""),
+                    100: (408, {}, b"{}")}.get(number)
 
         self.gate.misbehave = now_and_then
         done = self.mirror()
@@ -168,6 +169,7 @@ class Misbehaving(unittest.TestCase):
                 ("closed months that are not mounted", 503, ({"code": "store_failed"}, {}), False),
                 ("no permission", 403, ({"code": "permission_denied"}, {}), False),
                 ("a client that is frozen", 403, ({"code": "client_frozen"}, {}), False),
+                ("another place", 302, ({}, {"Location": self.gate.url}), False),
                 ("not what a gate answers", 500, ({}, {}), False)):
             with self.subTest(name):
                 answer = status, headers, json.dumps(body).encode()
@@ -175,6 +177,7 @@ class Misbehaving(unittest.TestCase):
                 done = self.mirror()
                 self.assertEqual(done.returncode, 3 if passes else 2, done.stdout + done.stderr)
                 self.assertEqual(done.returncode in hidden, passes)
+                self.assertEqual("name the auditors' gate itself" in done.stderr, status == 302, done.stderr)
         self.assertNotIn(self.mirror(who="expired").returncode, hidden)
 
     def test_no_name_server_is_an_outage(self):
@@ -307,6 +310,13 @@ class Misbehaving(unittest.TestCase):
                                capture_output=True, text=True, timeout=60)
         self.assertEqual(found.returncode, 1, found.stdout)
         self.assertIn("tile/entries/003", found.stdout)
+
+    def test_the_group_may_read_a_copy_whatever_the_umask(self):
+        done = subprocess.run(self.command(), capture_output=True, text=True, timeout=120, umask=0o077)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for at, _, names in os.walk(self.copy):
+            modes = {oct(os.stat(os.path.join(at, name)).st_mode & 0o777) for name in names} - {"0o640"}
+            self.assertEqual((oct(os.stat(at).st_mode & 0o777), modes), ("0o750", set()), at)
 
     def test_two_mirrors_of_one_folder_do_not_meet(self):
         follower = subprocess.Popen(self.command("--follow", "--interval", "1"), stdout=subprocess.PIPE,

@@ -16,6 +16,9 @@ import tempfile
 import time
 import unittest
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
 import audit_page
 import vault_fixture
 from vault_fixture import PROGRAMS
@@ -217,10 +220,22 @@ class OfAVault(unittest.TestCase):
             self.assertGreaterEqual(len(re.findall(rb"/Type\s*/Page\b", file.read())), 2)
 
     def packed(self):
-        archive = self.path("evidence.tar")
-        self.tool("evidence", "--lang", "en", "-o", archive,
-                  "--against", self.vault.path("audit", "checkpoint"))
+        archive, kept = self.path("evidence.tar"), self.path("kept")
+        with open(self.vault.path("audit", "checkpoint"), "rb") as file, open(kept, "wb") as copy:
+            copy.write(b"\xef\xbb\xbf" + file.read().replace(b"\n", b"\r\n"))  # as another system may have kept it
+        self.tool("evidence", "--lang", "en", "-o", archive, "--against", kept)
         return archive
+
+    def pem_key(self):
+        """The log's key as openssl has it."""
+        with open(self.vault.path("audit.vkey"), encoding="ascii") as file:
+            kind, *key = base64.b64decode(file.read().split("+", 2)[2])
+        public = (ed25519.Ed25519PublicKey.from_public_bytes(bytes(key)) if kind == 1
+                  else serialization.load_der_public_key(bytes(key)))
+        with open(self.path("audit.pem"), "wb") as file:
+            file.write(public.public_bytes(serialization.Encoding.PEM,
+                                           serialization.PublicFormat.SubjectPublicKeyInfo))
+        return file.name
 
     def verify_evidence(self, archive, code=0, key=None):
         return self.auditor("evidence", "verify", archive, "--key",
@@ -230,6 +245,7 @@ class OfAVault(unittest.TestCase):
         archive = self.packed()
         told = self.verify_evidence(archive).stdout
         self.assertTrue(told.startswith("verified: "), told)
+        self.assertEqual(self.verify_evidence(archive, key=self.pem_key()).stdout, told)
         with tarfile.open(archive) as tar:
             names = tar.getnames()
             self.assertEqual(names[0], "MANIFEST")

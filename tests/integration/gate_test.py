@@ -5,6 +5,7 @@ revocation and reload on live connections, a vault that goes and comes, graceful
     gate_test.py BUILD_DIR
 """
 
+import gzip
 import json
 import os
 import shutil
@@ -125,6 +126,29 @@ class GateTest(GateCase):
             connection.sendall(bytes([byte]))
         response, answer = receive(connection)
         self.assertEqual((response.status, answer["last4"]), (200, "1111"))
+
+    def test_a_body_is_json_however_its_type_is_written_and_in_no_encoding(self):
+        connection = self.gate.connect()
+        body = json.dumps({"pan": PAN}).encode()
+        for fields, wanted in ((b'Content-Type: application/json; charset="utf-8"', 200),
+                               (b"Content-Type: Application/JSON;charset=UTF-8", 200),
+                               (b"Content-Type: application/json; charset=koi8-r", 415),
+                               (b"Content-Type: application/json\r\nContent-Encoding: identity", 200),
+                               (b"Content-Type: application/json\r\nContent-Encoding: gzip", 415)):
+            for sent in (body, gzip.compress(body)) if wanted == 415 else (body,):
+                with self.subTest(fields):
+                    connection.sendall(b"POST /v1/tokenize HTTP/1.1\r\nHost: a\r\n%s\r\nContent-Length: %d\r\n\r\n%s"
+                                       % (fields, len(sent), sent))
+                    response, answer = receive(connection)
+                    self.assertEqual(response.status, wanted, answer)
+                    self.assertEqual(answer.get("code"), "unsupported_media_type" if wanted == 415 else None)
+
+    def test_a_check_that_nobody_can_read_is_none(self):
+        for where, code in ((os.devnull, 0), ("/dev/full", 1)):
+            with self.subTest(where), open(where, "w", encoding="ascii") as out:
+                done = subprocess.run([program("cardvault-gate"), "--config", self.gate.config, "--check"], stdout=out,
+                                      stderr=subprocess.PIPE, text=True, timeout=30)
+                self.assertEqual(done.returncode, code, done.stderr)
 
     def test_a_client_may_change_its_keys_but_not_without_end(self):
         client = self.gate.s_client(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

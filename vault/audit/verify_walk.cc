@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "vault/audit/bundle_check.h"
@@ -128,8 +129,12 @@ class Crew {
       : view_(view), judge_(judge), options_(options), report_(report), sequel_(report, findings) {
     const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
     const unsigned threads = options.threads == 0 ? cores : options.threads;
-    bound_ = threads * kJobsOfThread;
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    try {
+      while (threads_.size() < threads) threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error& failure) {  // those that the machine gave do it alone
+      if (threads_.empty()) throw base::StartupError(std::string("no thread: ") + failure.what());
+    }
+    bound_ = threads_.size() * kJobsOfThread;
   }
   ~Crew() { close(); }
   Crew(const Crew&) = delete;             // its threads hold its address
@@ -179,7 +184,7 @@ class Crew {
       std::exception_ptr failure;
       try {
         outcome = work_on(view_, judge_, *job);
-      } catch (const base::StartupError&) {
+      } catch (...) {
         failure = std::current_exception();
       }
       const std::scoped_lock lock(mutex_);

@@ -48,6 +48,29 @@ class ClientTest : public testing::Test {
   TestPki pki_{"DNS:localhost,IP:127.0.0.1"};
 };
 
+// As "localhost" is ::1 first on many machines, and a gate listens on 127.0.0.1 alone.
+TEST_F(ClientTest, GoesOnToTheNextAddressOfAName) {
+  TlsPeer peer(pki_, 1, [](const std::string&) { return ok("here"); });
+  const auto tls = TlsContext::load(pki_.client());
+  auto endpoint = Endpoint::resolve(peer.url("localhost"));
+  const auto deaf = Endpoint::resolve(peer.url("127.0.0.2"));
+  const auto good = Endpoint::resolve(peer.url("127.0.0.1"));
+  ASSERT_TRUE(tls && endpoint && deaf && good);
+  endpoint->addresses = {deaf->addresses[0], deaf->addresses[0], good->addresses[0]};
+  Client client(*tls, *endpoint, 60s);
+  for (int i = 0; i < 2; ++i) {
+    const auto response = client.request({.path = "/v1/whoami"});
+    ASSERT_TRUE(response) << response.error().operation;
+    EXPECT_EQ(response->body, "here");
+  }
+
+  endpoint->addresses.pop_back();
+  Client alone(*tls, *endpoint, 60s);
+  const auto none = alone.request({.path = "/v1/whoami"});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::kVaultUnavailable);
+}
+
 TEST_F(ClientTest, SendsRequestsOnOneConnection) {
   std::vector<std::string> seen;
   TlsPeer peer(pki_, 1, [&](const std::string& request) {

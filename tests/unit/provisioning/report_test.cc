@@ -5,6 +5,8 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "provisioning/auditor/event_printer.h"
@@ -37,6 +39,11 @@ ReportFacts facts() {
   return made;
 }
 
+std::ptrdiff_t files_in(const std::string& folder) {
+  return std::distance(std::filesystem::directory_iterator(folder),
+                       std::filesystem::directory_iterator());
+}
+
 // As root, a file in the place of /dev/null would be the whole machine's misfortune.
 TEST(WrittenFile, TakesNoPlaceOfADeviceOrAPipe) {
   const std::string folder = testing::TempDir() + "/written-" + std::to_string(::getpid());
@@ -51,7 +58,23 @@ TEST(WrittenFile, TakesNoPlaceOfADeviceOrAPipe) {
     EXPECT_EQ(::read(end.get(), found.data(), found.size()), 6);
   }
   EXPECT_THROW(write_file(folder, "report"), base::StartupError);
-  EXPECT_FALSE(std::filesystem::exists(pipe + ".part"));
+  EXPECT_EQ(files_in(folder), 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(WrittenFile, LeavesItsNeighboursAlone) {
+  const std::string folder = testing::TempDir() + "/beside-" + std::to_string(::getpid());
+  std::filesystem::create_directory(folder);
+  const std::string page = folder + "/page.html", other = page + ".part";
+  std::ofstream(other) << "another's";
+  write_file(page, "first");
+  write_file(page, "second");
+  std::string found;
+  std::ifstream(page) >> found;
+  EXPECT_EQ(found, "second");
+  std::ifstream(other) >> found;
+  EXPECT_EQ(found, "another's");
+  EXPECT_EQ(files_in(folder), 2);
   std::filesystem::remove_all(folder);
 }
 
