@@ -191,7 +191,7 @@ class Vault:
         """Runs `cardvault` on this vault; as root also in another account's name."""
         account = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
         done = subprocess.run(
-            self.tool_command(*arguments), input=stdin, capture_output=True, text=True, timeout=60,
+            self.tool_command(*arguments), input=stdin, capture_output=True, text=True, timeout=300,
             **account,
         )
         if check and done.returncode != 0:
