@@ -176,6 +176,8 @@ ExitCode tail_audit(const Context& context, const TailOptions& options) {
   const auto print = [&context](const wire::AdminAnswer& answer) {
     for (const auto& row : answer.rows) print_event(context, row);
     context.out.flush();
+    if (context.out) return;
+    throw ToolError(ExitCode::kLocal, "events can't be written on stdout: nobody reads them");
   };
   auto answer = context.open(context)->run(std::move(request), print);
   if (answer.ok) print(answer);

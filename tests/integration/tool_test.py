@@ -277,6 +277,17 @@ class Tool(ToolCase):
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(60), -signal.SIGINT)
 
+    def test_following_ends_when_its_reader_went(self):
+        process = subprocess.Popen(self.vault.tool_command("audit", "tail", "-n", "1", "--follow"),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        process.stdout.readline()
+        process.stdout.close()
+        self.vault.request("web", "GET", "/v1/whoami")  # an event that nobody reads
+        self.assertEqual(process.wait(60), LOCAL)
+        self.assertIn("nobody reads them", process.stderr.read())
+
     # --- backup ---
 
     def test_a_backup_is_whole_and_holds_every_card_and_event(self):
