@@ -13,17 +13,16 @@ import random
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
 
 import traffic
 from traffic import vault_fixture
+from token_copy import token_copy  # its folder is known by now
 
 ROUNDS = int(os.environ.get("CARDVAULT_ROUNDS", "400" if traffic.LONG else "25"))
 SEED = int(os.environ.get("CARDVAULT_SEED", random.SystemRandom().randrange(1 << 32)))
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 # What touches files' names, owners and durability; a rotation makes some 180 of these calls.
 STEPS = "mkdir,rmdir,rename,renameat2,unlink,unlinkat,fchmod,fchown,fsync,fdatasync"
 SETTINGS = traffic.UNLIMITED + ("otp.resend_s=0", "otp.sends=0")
@@ -71,8 +70,6 @@ class TokenChange(unittest.TestCase):
         print(f"seed {SEED}, {ROUNDS} rounds", flush=True)
         self.chance = random.Random(SEED)
         self.vault = vault_fixture.shared(SETTINGS)
-        with open(self.vault.path("pin"), encoding="ascii") as file:
-            self.pin = file.read().strip()
 
     def keys(self):
         return {row["key"]: row["state"]
@@ -80,18 +77,9 @@ class TokenChange(unittest.TestCase):
 
     def on_token(self):
         """Labels of the secret keys on the live token, by a fresh login on a copy of it."""
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copytree(self.vault.path("token"), f"{folder}/token")
-            subprocess.run(["chmod", "-R", "u+w", f"{folder}/token"], check=True)
-            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
-                conf.write(f"directories.tokendir = {folder}/token\nobjectstore.backend = file\n"
-                           "log.level = ERROR\n")
-            listed = subprocess.run(
-                ["pkcs11-tool", "--module", MODULE, "--login", "--pin", self.pin, "--list-objects"],
-                env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, capture_output=True, text=True,
-                timeout=60)
-        self.assertEqual(listed.returncode, 0, "the token on disk can't be opened: " + listed.stderr)
-        return {line.split("label:")[1].strip() for line in listed.stdout.splitlines()
+        with token_copy(self.vault) as (_, tool):
+            listed = tool("--list-objects").decode()
+        return {line.split("label:")[1].strip() for line in listed.splitlines()
                 if "label:" in line}
 
     def generation(self, *names):

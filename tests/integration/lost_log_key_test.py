@@ -20,9 +20,9 @@ import unittest
 import vault_fixture
 from custodians import Custodian, action_text
 from log_maker import LogMaker, event_line
+from token_copy import token_copy
 
 DONE, REFUSED, WAITS = 0, 1, 5
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 AUDIT = os.path.join(vault_fixture.PROGRAMS, "cardvault-audit")
 NAMES = ("anna", "bolat", "carol")
 
@@ -75,7 +75,7 @@ class LostLogKey(unittest.TestCase):
     def lose(self, label):
         """Removes the key's files from the live token: {path: bytes}, to be put back."""
         live = self.vault.path("token")
-        with self.token_copy() as (folder, tool):
+        with token_copy(self.vault) as (folder, tool):
             for kind in ("privkey", "pubkey"):
                 tool("--delete-object", "--type", kind, "--label", label)
             left = {name for _, _, names in os.walk(folder) for name in names}
@@ -90,23 +90,8 @@ class LostLogKey(unittest.TestCase):
         self.assertTrue(taken, "nothing was taken")
         return taken
 
-    @contextlib.contextmanager
-    def token_copy(self):
-        """pkcs11-tool on a copy of the live token, and the copy's folder."""
-        with open(self.vault.path("pin"), encoding="ascii") as file:
-            pin = file.read().strip()
-        with tempfile.TemporaryDirectory() as folder:
-            shutil.copytree(self.vault.path("token"), f"{folder}/token")
-            subprocess.run(["chmod", "-R", "u+w", f"{folder}/token"], check=True)
-            with open(f"{folder}/conf", "w", encoding="ascii") as conf:
-                conf.write(f"directories.tokendir = {folder}/token\nobjectstore.backend = file\n"
-                           "log.level = ERROR\n")
-            yield f"{folder}/token", lambda *arguments: subprocess.run(
-                ["pkcs11-tool", "--module", MODULE, "--login", "--pin", pin, *arguments],
-                env=os.environ | {"SOFTHSM2_CONF": f"{folder}/conf"}, check=True, capture_output=True, timeout=60).stdout
-
     def public_key(self, label):
-        with self.token_copy() as (_, tool):
+        with token_copy(self.vault) as (_, tool):
             return tool("--read-object", "--type", "pubkey", "--label", label)
 
     def plant(self, label):
@@ -114,7 +99,7 @@ class LostLogKey(unittest.TestCase):
         live = self.vault.path("token")
         like, = (os.stat(os.path.join(where, "token.object"))
                  for where, _, names in os.walk(live) if "token.object" in names)
-        with self.token_copy() as (folder, tool):
+        with token_copy(self.vault) as (folder, tool):
             tool("--keypairgen", "--key-type", "EC:prime256v1", "--label", label)
             for where, _, names in os.walk(folder):
                 for name in names:
